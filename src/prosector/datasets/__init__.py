@@ -1,0 +1,1 @@
+"""Analytic phantoms with exact ground truth, and the embedded sample."""

@@ -1,0 +1,1 @@
+"""Compiled loops: arrays and numbers in, arrays out. No project types, no files, no exceptions."""

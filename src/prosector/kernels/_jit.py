@@ -1,0 +1,42 @@
+"""Every compiler switch, with its reason.
+
+* ``cache=True``: compile time is the user's time; the second process starts from disk.
+* ``parallel=True`` only on kernels whose threads write disjoint outputs, so that the bytes do not depend
+  on the number of threads.
+* ``nogil=True``: a viewer or a progress bar goes on while a kernel runs.
+* ``error_model="numpy"``: no division check that would block vectorisation.
+* ``fastmath={"contract"}``: lets the compiler fuse a multiplication and an addition. It changes the last
+  bit, never from run to run; NaN checks stay, which full ``fastmath`` would delete.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numba
+
+_FLAGS: dict[str, Any] = {
+    "cache": True,
+    "nogil": True,
+    "error_model": "numpy",
+    "fastmath": {"contract"},
+}
+
+
+def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a single-threaded kernel."""
+    compiled: Callable[..., Any] = numba.njit(**_FLAGS)(function)
+    return compiled
+
+
+def parallel_kernel(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a kernel whose ``prange`` iterations write disjoint outputs."""
+    compiled: Callable[..., Any] = numba.njit(parallel=True, **_FLAGS)(function)
+    return compiled
+
+
+def inline(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a small function that LLVM inlines into its callers."""
+    compiled: Callable[..., Any] = numba.njit(nogil=True, error_model="numpy", fastmath={"contract"})(function)
+    return compiled

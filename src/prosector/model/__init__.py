@@ -1,0 +1,1 @@
+"""Frozen values: what is passed between the rooms. numpy only; LPS millimetres."""

@@ -1,0 +1,70 @@
+"""What is to be computed (recipe), and what was (trace)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Json = None | bool | int | float | str | list[Any] | dict[str, Any]
+
+SOURCE = "source"
+"""The name by which a step refers to the volume that the recipe is run on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One operation. ``inputs`` maps the operation's input names to ids of earlier steps or ``source``."""
+
+    id: str
+    operation: str
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A file to write: the value of step ``step`` into ``file`` (relative; its ending says the format)."""
+
+    step: str
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Steps in the order in which they run, and the files that come of them."""
+
+    name: str
+    description: str
+    steps: tuple[Step, ...]
+    outputs: tuple[Output, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TraceStep:
+    """A step that was run: every parameter, defaults included, and what went in and came out.
+
+    ``inputs`` maps input names to (step id, sha256).
+    """
+
+    id: str
+    operation: str
+    inputs: Mapping[str, tuple[str, str]]
+    parameters: Mapping[str, Json]
+    output_kind: str
+    output_sha256: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """A recipe that was run, with everything needed to run it again."""
+
+    recipe: str
+    source_sha256: str
+    source_series_uid: str
+    steps: tuple[TraceStep, ...]
+    outputs: tuple[Output, ...]
+    versions: Mapping[str, str]
+    machine: Mapping[str, str | int]
+    started_utc: str

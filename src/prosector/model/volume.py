@@ -1,0 +1,58 @@
+"""A volume: voxels, where they lie and where they came from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from prosector.errors import InputError
+from prosector.model.geometry import Array, Geometry, frozen
+from prosector.model.source import Source
+
+VOXEL_TYPES = ("uint8", "int16", "uint16", "float32")
+"""What the kernels are compiled for."""
+
+
+@dataclass(frozen=True, eq=False)
+class Volume:
+    """Voxels in modality units on a grid.
+
+    Parameters
+    ----------
+    voxels : (k, j, i) array
+        uint8, int16, uint16 or float32; made read-only.
+    geometry : Geometry
+        Same shape as the voxels.
+    unit : str
+        UCUM unit of a voxel value: ``[hnsf'U]`` for CT (Hounsfield), ``1`` where values are arbitrary.
+    source : Source
+        The series that it was read from.
+    """
+
+    voxels: Array
+    geometry: Geometry
+    unit: str = "1"
+    source: Source = field(default_factory=Source)
+
+    def __post_init__(self) -> None:
+        voxels = frozen(self.voxels)
+        if voxels.dtype.name not in VOXEL_TYPES:
+            raise InputError(f"voxels are one of {', '.join(VOXEL_TYPES)}; found {voxels.dtype.name}")
+        if voxels.shape != self.geometry.shape:
+            raise InputError(f"voxels of shape {voxels.shape} on a grid of shape {self.geometry.shape}")
+        object.__setattr__(self, "voxels", voxels)
+
+    @property
+    def is_hounsfield(self) -> bool:
+        """Whether voxel values are Hounsfield units."""
+        return self.unit == HOUNSFIELD
+
+    @property
+    def background(self) -> float:
+        """The value that stands for nothing there: air for CT, zero or the lowest value elsewhere."""
+        return -1024.0 if self.is_hounsfield else min(0.0, float(np.nanmin(self.voxels)))
+
+
+HOUNSFIELD = "[hnsf'U]"
+"""UCUM for Hounsfield units."""

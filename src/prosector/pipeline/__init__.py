@@ -1,0 +1,1 @@
+"""The one door: operations, recipes, traces and the files that come of them."""

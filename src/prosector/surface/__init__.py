@@ -1,0 +1,1 @@
+"""Volume or LabelMap to triangle mesh and its files."""
