@@ -162,7 +162,8 @@ def test_the_reader_of_imports_sees_every_form(tmp_path: Path) -> None:
     """The check itself: relative, nested and aliased imports are seen."""
     file = tmp_path / "x.py"
     file.write_text(
-        "import numba as nb\nfrom ..model import volume\nfrom . import y\ndef f():\n    from prosector.cli import main\n"
+        "import numba as nb\nfrom ..model import volume\nfrom . import y\n"
+        "def f():\n    from prosector.cli import main\n"
     )
     found = [name for name, _ in imports_of("prosector.dicom.x", file)]
     assert found == ["numba", "prosector.model.volume", "prosector.dicom", "prosector.cli"]
