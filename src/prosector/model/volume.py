@@ -51,8 +51,11 @@ class Volume:
     @property
     def background(self) -> float:
         """The value that stands for nothing there: air for CT, zero or the lowest value elsewhere."""
-        return -1024.0 if self.is_hounsfield else min(0.0, float(np.nanmin(self.voxels)))
+        return AIR_HU if self.is_hounsfield else min(0.0, float(np.nanmin(self.voxels)))
 
 
 HOUNSFIELD = "[hnsf'U]"
 """UCUM for Hounsfield units."""
+
+AIR_HU = -1024.0
+"""What stands for nothing in a CT volume."""
