@@ -59,7 +59,7 @@ class Header:
     def number(self, keyword: str) -> float | None:
         """Value of an attribute as a finite number, None where absent or unreadable."""
         try:
-            value = float(self.data.get(keyword))  # type: ignore[arg-type]
+            value = float(self.data.get(keyword))
         except Exception:
             return None
         return value if np.isfinite(value) else None
@@ -73,7 +73,7 @@ class Header:
             If it is absent, or is not ``count`` finite numbers.
         """
         try:
-            values = np.array([float(v) for v in self.data.get(keyword)], dtype=np.float64)  # type: ignore[union-attr]
+            values = np.array([float(v) for v in self.data.get(keyword)], dtype=np.float64)
         except Exception:
             values = np.empty(0)
         if len(values) != count or not np.isfinite(values).all():

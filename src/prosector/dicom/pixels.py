@@ -100,8 +100,8 @@ def _rescale_exactly(stored: Array, slope: float, intercept: float) -> Array:
         np.add(result, np.uint16(int(intercept) & 0xFFFF), out=result)
         return result.view(np.int16)
     result = stored.astype(np.float32)
-    result *= np.float32(slope)
-    result += np.float32(intercept)
+    np.multiply(result, np.float32(slope), out=result)
+    np.add(result, np.float32(intercept), out=result)
     return result
 
 

@@ -49,4 +49,4 @@ def _feed(h: hashlib._Hash, *parts: str | np.ndarray[Any, Any]) -> None:
         else:
             little = np.ascontiguousarray(part, dtype=part.dtype.newbyteorder("<"))
             h.update(f"a{little.dtype.str}{little.shape}:".encode())
-            h.update(memoryview(little).cast("B") if little.size else b"")
+            h.update(little.data)

@@ -94,4 +94,4 @@ class TransferFunction:
         if not self.gradient_opacity:
             return np.ones(size, dtype=np.float32)
         at, factors = zip(*self.gradient_opacity, strict=True)
-        return np.interp(np.linspace(0, high_per_mm, size), at, factors).astype(np.float32)
+        return np.asarray(np.interp(np.linspace(0, high_per_mm, size), at, factors), dtype=np.float32)

@@ -34,4 +34,4 @@ class Window:
     def apply(self, values: Array) -> Array:
         """Map modality values to grey levels 0–255 (uint8), LINEAR_EXACT of PS3.3 C.11.2.1.3.2."""
         scaled = (np.asarray(values, dtype=np.float32) - np.float32(self.low)) * np.float32(255.0 / self.width)
-        return np.rint(np.clip(scaled, 0, 255)).astype(np.uint8)
+        return np.asarray(np.rint(np.clip(scaled, 0, 255)), dtype=np.uint8)
