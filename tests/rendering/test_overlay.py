@@ -1,0 +1,186 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from prosector.errors import OutputError, ParameterError
+from prosector.model.camera import Camera, fit_camera, orientation_letters, view_angles
+from prosector.model.geometry import Geometry
+from prosector.model.rendering import Rendering
+from prosector.rendering import overlay
+from prosector.rendering.png import write_png
+
+CUBE = Geometry((200, 200, 200), np.eye(4))
+
+
+def rendering(size=(512, 512), grey=0, height_mm=300.0, view="anterior", method="mip"):
+    fitted = fit_camera(CUBE, size, *view_angles(view))
+    camera = Camera(fitted.center_lps, fitted.forward_lps, fitted.up_lps, height_mm)
+    pixels = np.full((size[1], size[0], 3), grey, np.uint8)
+    return Rendering(pixels, camera, method, "ct-bone", orientation_letters(camera))
+
+
+def touched(before, after):
+    """Mask of the pixels that drawing changed."""
+    return (before.pixels != after.pixels).any(axis=2)
+
+
+def test_pixels_are_drawn_into_a_copy():
+    plain = rendering(grey=100)
+    drawn = overlay.annotate(plain)
+    assert drawn.annotated
+    assert not plain.annotated
+    assert (plain.pixels == 100).all()
+    assert (drawn.camera, drawn.preset) == (plain.camera, "ct-bone")
+
+
+def test_it_draws_once():
+    with pytest.raises(ParameterError, match="annotated already"):
+        overlay.annotate(overlay.annotate(rendering()))
+
+
+def test_the_same_rendering_gives_the_same_pixels():
+    first, second = (overlay.annotate(rendering(), modality="CT", description="Thorax") for _ in range(2))
+    assert np.array_equal(first.pixels, second.pixels)
+
+
+@pytest.mark.parametrize(("size", "height_mm"), [((512, 512), 300.0), ((1024, 768), 41.3), ((256, 256), 517.0)])
+def test_the_ticks_of_the_scale_bar_stand_as_far_apart_as_its_label_says(size, height_mm):
+    picture = rendering(size, height_mm=height_mm)
+    spacing = height_mm / size[1]
+    assert picture.pixel_spacing_mm == pytest.approx(spacing)
+    drawn = overlay.annotate(picture, supervised=True)
+    length_mm = overlay.scale_bar_mm(size[0], spacing)
+    assert length_mm in (5, 10, 20, 50, 100)
+    corner = (drawn.pixels[size[1] * 3 // 4 :, size[0] * 5 // 8 :] == 255).all(axis=2)
+    rows = np.flatnonzero(corner.sum(axis=1) >= 0.9 * length_mm / spacing)
+    assert rows.size >= 1, "the bar is one full line"
+    above = corner[rows[0] - 1]
+    ticks = np.flatnonzero(above)
+    starts = ticks[np.insert(np.diff(ticks) > 1, 0, True)]
+    assert starts.size == 2
+    assert starts[1] - starts[0] == round(length_mm / spacing)
+
+
+@pytest.mark.parametrize(("spacing", "expected"), [(1.0, 100), (0.5, 50), (0.1, 10), (0.06, 5), (3.0, 200), (0.02, 2)])
+def test_the_scale_bar_has_the_longest_round_length_that_fits(spacing, expected):
+    assert overlay.scale_bar_mm(512, spacing) == expected
+
+
+def test_there_is_no_scale_bar_where_none_is_meaningful():
+    assert overlay.scale_bar_mm(512, 0.0005) is None
+    assert overlay.scale_bar_mm(200, 400.0) is None
+    overlay.annotate(rendering(height_mm=0.1))
+
+
+@pytest.mark.parametrize("size", [(256, 256), (512, 512), (2048, 2048), (640, 480), (300, 900)])
+def test_letters_stand_in_the_middle_of_the_four_borders_and_grow_with_the_picture(size):
+    width, height = size
+    bare = overlay.annotate(rendering(size), supervised=True)
+    mask = (bare.pixels > 128).all(axis=2)
+    letter = round(min(size) * 0.042)
+    bands = {
+        "left": mask[height // 2 - letter : height // 2 + letter, : 2 * letter],
+        "right": mask[height // 2 - letter : height // 2 + letter, -2 * letter :],
+        "top": mask[: 2 * letter, width // 2 - letter : width // 2 + letter],
+        "bottom": mask[-2 * letter :, width // 2 - letter : width // 2 + letter],
+    }
+    for side, band in bands.items():
+        rows, columns = np.nonzero(band)
+        tall = rows.max() - rows.min() + 1
+        assert 0.55 * letter <= tall <= letter, side
+        centre = (columns.min() + columns.max()) / 2 if side in ("top", "bottom") else (rows.min() + rows.max()) / 2
+        assert abs(centre - letter) <= 0.25 * letter + 1, side
+
+
+def test_letters_are_those_of_the_rendering():
+    def left_band(letters):
+        plain = replace(rendering((400, 400)), letters=letters)
+        return overlay.annotate(plain, supervised=True).pixels[180:220, :40]
+
+    anterior = orientation_letters(rendering(view="anterior").camera)
+    assert anterior["left"] == "R", "the patient's right is on the viewer's left"
+    assert np.array_equal(left_band(anterior), left_band({"left": "R"}))
+    assert np.array_equal(left_band({}), left_band({"left": "R"})), "taken from the camera where none are given"
+    assert not np.array_equal(left_band({"left": "R"}), left_band({"left": "L"}))
+    oblique = np.nonzero(left_band({"left": "RA"}).max(axis=2) > 128)[1]
+    assert oblique.max() > np.nonzero(left_band(anterior).max(axis=2) > 128)[1].max()
+
+
+@pytest.mark.parametrize("grey", [0, 255])
+def test_text_is_readable_on_black_and_on_white(grey):
+    drawn = overlay.annotate(rendering(grey=grey), modality="CT", description="Thorax")
+    for corner in (drawn.pixels[:50, :200], drawn.pixels[:50, -200:], drawn.pixels[-50:, :200]):
+        assert corner.max() > 240
+        assert corner.min() < 60
+
+
+def test_the_marker_is_there_unless_supervised():
+    def amber(picture):
+        red, green, blue = (picture.pixels[..., n].astype(int) for n in range(3))
+        return int(((red - blue > 60) & (red > green + 10)).sum())
+
+    assert amber(overlay.annotate(rendering())) > 200
+    assert amber(overlay.annotate(rendering(), supervised=True)) == 0
+    assert amber(overlay.annotate(rendering((64, 64)))) > 15, "even a thumbnail says so"
+
+
+@pytest.mark.parametrize("size", [(1, 1), (16, 16), (64, 64), (64, 500), (1200, 64)])
+def test_tiny_pictures_are_drawn_without_complaint(size):
+    drawn = overlay.annotate(rendering(size), modality="CT", description="x" * 300)
+    assert drawn.pixels.shape == (size[1], size[0], 3)
+
+
+def test_long_descriptions_stay_in_their_corner():
+    plain = rendering()
+    changed = touched(plain, overlay.annotate(plain, modality="CT", description="Angio " * 60, supervised=True))
+    top = changed | touched(plain, overlay.annotate(rendering(grey=0), supervised=True))
+    gap = top[:40, 256 + 20 : 256 + 30]
+    assert not gap.any(), "the letter at the top keeps clear space around it"
+    assert top[:40, 300:].any()
+
+
+def test_letters_that_the_font_does_not_have_are_replaced_and_not_boxed():
+    accented = overlay.annotate(rendering(), description="Überblick\n\tKopf")
+    assert np.array_equal(accented.pixels, overlay.annotate(rendering(), description="Uberblick Kopf").pixels)
+    other = overlay.annotate(rendering(), description="日本")
+    assert np.array_equal(other.pixels, overlay.annotate(rendering(), description="??").pixels)
+
+
+def test_named_views_are_named_and_others_are_not():
+    for view in ("anterior", "posterior", "left", "right", "superior", "inferior"):
+        assert overlay.view_words(rendering(view=view).camera) == f"{view} view"
+    assert overlay.view_words(fit_camera(CUBE, (64, 64), 30.0, 10.0)) == ""
+
+
+def test_a_png_holds_the_pixels_their_size_and_no_identity(tmp_path):
+    drawn = overlay.annotate(rendering((300, 200), height_mm=100.0, grey=50))
+    path = tmp_path / "new folder" / "view.png"
+    write_png(path, drawn)
+    with Image.open(path) as image:
+        assert np.array_equal(np.asarray(image), drawn.pixels)
+        per_metre = image.info["dpi"][0] / 0.0254
+        assert per_metre == pytest.approx(2000)
+        text = dict(image.text)
+    assert text.pop("Software").startswith("Prosector ")
+    assert text == {
+        "Method": "Maximum intensity projection",
+        "Preset": "ct-bone",
+        "Orientation": "bottom=F left=R right=L top=H",
+        "Pixel spacing": "0.5 mm",
+        "Disclaimer": "Not for diagnosis",
+    }
+    assert [p.name for p in path.parent.iterdir()] == ["view.png"]
+
+
+def test_png_bytes_are_the_same_each_time(tmp_path):
+    write_png(tmp_path / "a.png", rendering(grey=7))
+    write_png(tmp_path / "b.png", rendering(grey=7))
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+def test_png_says_where_it_cannot_write(tmp_path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(OutputError, match="cannot write"):
+        write_png(tmp_path / "file" / "a.png", rendering((8, 8)))
