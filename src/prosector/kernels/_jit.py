@@ -37,6 +37,13 @@ def parallel_kernel(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def inline(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile a small function that LLVM inlines into its callers."""
-    compiled: Callable[..., Any] = numba.njit(nogil=True, error_model="numpy", fastmath={"contract"})(function)
+    """Compile a small function that LLVM inlines into its callers, always: tuples of arguments then cost nothing."""
+    compiled: Callable[..., Any] = numba.njit(
+        nogil=True, error_model="numpy", fastmath={"contract"}, forceinline=True
+    )(function)
     return compiled
+
+
+def thread_count() -> int:
+    """Number of threads that parallel kernels use now."""
+    return int(numba.get_num_threads())

@@ -1,0 +1,101 @@
+"""Gradients of the trilinear field, made only where something is seen."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from prosector.kernels._jit import inline
+from prosector.kernels.rays import cell_of
+
+
+@inline
+def reach_of(cell, fraction, last_cell, top, stride):  # type: ignore[no-untyped-def]
+    """Offsets from a cell's first voxel to its neighbours, and weights of the two differences.
+
+    Central differences at voxels, one-sided ones at the border, none along an axis of one voxel.
+    """
+    half, one = np.float32(0.5), np.float32(1.0)
+    before = stride if cell > 0 else np.uint64(0)
+    after = stride + stride if cell < last_cell else stride
+    if top == 0.0:
+        return before, after, np.float32(0.0), np.float32(0.0)
+    first = half if cell > 0 else one
+    second = half if cell < last_cell else one
+    return before, after, (one - fraction) * first, fraction * second
+
+
+@inline
+def finite(flat, index, instead):  # type: ignore[no-untyped-def]
+    """A voxel, or ``instead`` where it is not finite."""
+    value = flat[index]
+    return np.float32(value) if np.isfinite(value) else instead
+
+
+@inline
+def slope(flat, base, stride, reach, instead):  # type: ignore[no-untyped-def]
+    """Derivative along one axis on one edge of the cell."""
+    before, after, first, second = reach
+    v0 = finite(flat, base, instead)
+    v1 = finite(flat, base + stride, instead)
+    return first * (v1 - finite(flat, base - before, instead)) + second * (finite(flat, base + after, instead) - v0)
+
+
+@inline
+def mix(a, b, c, d, u, v):  # type: ignore[no-untyped-def]
+    """Bilinear blend: u from a to b and from c to d, v between the two."""
+    near = a + u * (b - a)
+    far = c + u * (d - c)
+    return near + v * (far - near)
+
+
+@inline
+def gradient(flat, grid, position, instead):  # type: ignore[no-untyped-def]
+    """Derivatives along (k, j, i) per voxel: differences at voxels, blended trilinearly.
+
+    Voxels that are not finite count as ``instead`` (the value at the position), so they add no slope.
+    """
+    tops, cells, strides = grid
+    sk, sj, si = strides
+    ck, fk = cell_of(position[0], tops[0], cells[0])
+    cj, fj = cell_of(position[1], tops[1], cells[1])
+    ci, fi = cell_of(position[2], tops[2], cells[2])
+    base = np.uint64(ck) * sk + np.uint64(cj) * sj + np.uint64(ci) * si
+    rk = reach_of(ck, fk, cells[0], tops[0], sk)
+    rj = reach_of(cj, fj, cells[1], tops[1], sj)
+    ri = reach_of(ci, fi, cells[2], tops[2], si)
+    gk = mix(
+        slope(flat, base, sk, rk, instead),
+        slope(flat, base + si, sk, rk, instead),
+        slope(flat, base + sj, sk, rk, instead),
+        slope(flat, base + sj + si, sk, rk, instead),
+        fi,
+        fj,
+    )
+    gj = mix(
+        slope(flat, base, sj, rj, instead),
+        slope(flat, base + si, sj, rj, instead),
+        slope(flat, base + sk, sj, rj, instead),
+        slope(flat, base + sk + si, sj, rj, instead),
+        fi,
+        fk,
+    )
+    gi = mix(
+        slope(flat, base, si, ri, instead),
+        slope(flat, base + sj, si, ri, instead),
+        slope(flat, base + sk, si, ri, instead),
+        slope(flat, base + sk + sj, si, ri, instead),
+        fj,
+        fk,
+    )
+    return gk, gj, gi
+
+
+@inline
+def to_patient(matrix, g):  # type: ignore[no-untyped-def]
+    """Gradient in LPS per mm; ``matrix`` is the transposed inverse of the affine."""
+    gk, gj, gi = np.float64(g[0]), np.float64(g[1]), np.float64(g[2])
+    return (
+        matrix[0, 0] * gk + matrix[0, 1] * gj + matrix[0, 2] * gi,
+        matrix[1, 0] * gk + matrix[1, 1] * gj + matrix[1, 2] * gi,
+        matrix[2, 0] * gk + matrix[2, 1] * gj + matrix[2, 2] * gi,
+    )

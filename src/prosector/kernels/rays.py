@@ -1,0 +1,188 @@
+"""What every ray needs: where it meets the grid, what it finds there, when it leaves a brick.
+
+Positions are indices (k, j, i) in float64. A grid of n voxels along an axis reaches from −0.5 to n − 0.5:
+whole voxels, so a slab of n voxels is n spacings thick and a single slice has a thickness. Between voxel
+centres values are trilinear; in the outer half voxel the edge value goes on.
+
+Sample n of a ray lies at ``origin + n·step``, computed afresh and never accumulated, so it does not
+depend on which samples were looked at before.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from prosector.kernels._jit import inline
+
+BRICK_SHIFT = 3
+"""A brick is 2³ = 8 cells wide."""
+
+TILE = 16
+"""Pixels along the side of a tile, the unit of work of a thread."""
+
+SAFE = 1e-6
+"""Samples closer than this (in steps) to the end of a brick are looked up again in the next one."""
+
+
+@inline
+def grid_of(shape):  # type: ignore[no-untyped-def]
+    """Last centres, last cells and strides; a single voxel along an axis gets stride 0."""
+    nk, nj, ni = shape[0], shape[1], shape[2]
+    si = np.uint64(1) if ni > 1 else np.uint64(0)
+    sj = np.uint64(ni) if nj > 1 else np.uint64(0)
+    sk = np.uint64(ni * nj) if nk > 1 else np.uint64(0)
+    tops = (np.float64(nk - 1), np.float64(nj - 1), np.float64(ni - 1))
+    cells = (max(np.int64(nk - 2), np.int64(0)), max(np.int64(nj - 2), np.int64(0)), max(np.int64(ni - 2), np.int64(0)))
+    return tops, cells, (sk, sj, si)
+
+
+@inline
+def cell_of(x, top, last_cell):  # type: ignore[no-untyped-def]
+    """Cell that holds a coordinate, and the fraction from its first voxel to its second."""
+    x = min(max(x, 0.0), top)
+    cell = min(np.int64(x), last_cell)
+    return cell, np.float32(x - np.float64(cell))
+
+
+@inline
+def clip_axis(origin, step, high, t_in, t_out):  # type: ignore[no-untyped-def]
+    """Narrow (t_in, t_out) to where ``origin + t·step`` lies between −0.5 and ``high``."""
+    if step == 0.0:
+        if origin < -0.5 or origin > high:
+            return np.inf, -np.inf
+        return t_in, t_out
+    a = (-0.5 - origin) / step
+    b = (high - origin) / step
+    return max(t_in, min(a, b)), min(t_out, max(a, b))
+
+
+@inline
+def clip_ray(origin, step, shape):  # type: ignore[no-untyped-def]
+    """Part of the ray that lies in the grid, in steps; empty where t_in > t_out."""
+    t_in, t_out = clip_axis(origin[0], step[0], shape[0] - 0.5, -np.inf, np.inf)
+    t_in, t_out = clip_axis(origin[1], step[1], shape[1] - 0.5, t_in, t_out)
+    return clip_axis(origin[2], step[2], shape[2] - 0.5, t_in, t_out)
+
+
+@inline
+def ray_origin(frame, row, column):  # type: ignore[no-untyped-def]
+    """Index position of sample 0 of a pixel; frame rows are origin, per column, per row, step."""
+    return (
+        frame[0, 0] + column * frame[1, 0] + row * frame[2, 0],
+        frame[0, 1] + column * frame[1, 1] + row * frame[2, 1],
+        frame[0, 2] + column * frame[1, 2] + row * frame[2, 2],
+    )
+
+
+@inline
+def at(origin, step, t):  # type: ignore[no-untyped-def]
+    """Index position ``t`` steps along a ray."""
+    return origin[0] + t * step[0], origin[1] + t * step[1], origin[2] + t * step[2]
+
+
+@inline
+def brick_of(grid, position):  # type: ignore[no-untyped-def]
+    """Brick (k, j, i) that holds a position."""
+    tops, cells, _ = grid
+    k, _ = cell_of(position[0], tops[0], cells[0])
+    j, _ = cell_of(position[1], tops[1], cells[1])
+    i, _ = cell_of(position[2], tops[2], cells[2])
+    return k >> BRICK_SHIFT, j >> BRICK_SHIFT, i >> BRICK_SHIFT
+
+
+@inline
+def leave_axis(brick, reach, shift, origin, step):  # type: ignore[no-untyped-def]
+    """Step at which the ray leaves the bricks within ``reach`` of ``brick`` along one axis."""
+    if step == 0.0:
+        return np.inf
+    bound = (brick + 1 + reach) << shift if step > 0.0 else (brick - reach) << shift
+    return (np.float64(bound) - origin) / step
+
+
+@inline
+def last_inside(brick, reach, shift, origin, step, n, last):  # type: ignore[no-untyped-def]
+    """Last sample, from n to ``last``, that surely lies in the bricks within ``reach`` of ``brick``."""
+    t = min(
+        leave_axis(brick[0], reach, shift, origin[0], step[0]),
+        leave_axis(brick[1], reach, shift, origin[1], step[1]),
+        leave_axis(brick[2], reach, shift, origin[2], step[2]),
+    )
+    return np.int64(max(min(np.floor(t - SAFE), np.float64(last)), np.float64(n)))
+
+
+@inline
+def sample(flat, grid, position):  # type: ignore[no-untyped-def]
+    """Trilinear value (float32); NaN where most of the weight lies on voxels that are not finite."""
+    tops, cells, strides = grid
+    ck, fk = cell_of(position[0], tops[0], cells[0])
+    cj, fj = cell_of(position[1], tops[1], cells[1])
+    ci, fi = cell_of(position[2], tops[2], cells[2])
+    sk, sj, si = strides
+    base = np.uint64(ck) * sk + np.uint64(cj) * sj + np.uint64(ci) * si
+    value = blend(flat, base, sk, sj, si, fk, fj, fi)
+    if value - value != np.float32(0.0):
+        value = blend_finite(flat, base, strides, (fk, fj, fi))
+    return value
+
+
+@inline
+def blend(flat, base, sk, sj, si, fk, fj, fi):  # type: ignore[no-untyped-def]
+    """Trilinear blend of the eight voxels of a cell."""
+    a = edge(flat, base, si, fi)
+    b = edge(flat, base + sj, si, fi)
+    c = edge(flat, base + sk, si, fi)
+    d = edge(flat, base + sk + sj, si, fi)
+    near = a + fj * (b - a)
+    far = c + fj * (d - c)
+    return near + fk * (far - near)
+
+
+@inline
+def edge(flat, base, stride, fraction):  # type: ignore[no-untyped-def]
+    """Linear blend of two neighbouring voxels."""
+    first = np.float32(flat[base])
+    return first + fraction * (np.float32(flat[base + stride]) - first)
+
+
+@inline
+def blend_finite(flat, base, strides, fractions):  # type: ignore[no-untyped-def]
+    """Blend of the finite voxels of a cell, or NaN where they hold less than half of the weight."""
+    total = np.float32(0.0)
+    weight = np.float32(0.0)
+    for corner in range(8):
+        at_corner = base
+        w = np.float32(1.0)
+        for axis in range(3):
+            if (corner >> axis) & 1:
+                at_corner += strides[axis]
+                w *= fractions[axis]
+            else:
+                w *= np.float32(1.0) - fractions[axis]
+        value = np.float32(flat[at_corner])
+        if np.isfinite(value):
+            total += w * value
+            weight += w
+    if weight < np.float32(0.5):
+        return np.float32(np.nan)
+    return total / weight
+
+
+@inline
+def tile_bounds(number, shape):  # type: ignore[no-untyped-def]
+    """Rows and columns of a tile.
+
+    Neighbouring numbers lie far apart in the picture, so that threads that take runs of numbers get
+    shares of the same difficulty.
+    """
+    across = (shape[1] + TILE - 1) // TILE
+    down = (shape[0] + TILE - 1) // TILE
+    spread = (number % down) * across + number // down
+    stripe, column = spread // across, spread % across
+    row0, column0 = stripe * TILE, column * TILE
+    return row0, min(row0 + TILE, shape[0]), column0, min(column0 + TILE, shape[1])
+
+
+@inline
+def tile_count(shape):  # type: ignore[no-untyped-def]
+    """Number of tiles of a picture."""
+    return ((shape[0] + TILE - 1) // TILE) * ((shape[1] + TILE - 1) // TILE)
