@@ -47,6 +47,24 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
             partial.unlink(missing_ok=True)
 
 
+def require_writable(target: str | Path) -> None:
+    """Raise OutputError if ``target`` cannot be written, before any work is done for it.
+
+    Raises
+    ------
+    OutputError
+        If it is a folder, or its nearest existing parent is no folder that may be written to.
+    """
+    target = Path(target)
+    if target.is_dir():
+        raise OutputError(f"cannot write {target}: a folder of that name is there")
+    parent = target.absolute().parent
+    while not parent.exists() and parent != parent.parent:
+        parent = parent.parent
+    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
+        raise OutputError(f"cannot write {target}: {parent} is no folder that you may write to; choose another")
+
+
 def write_bytes(target: str | Path, data: bytes) -> None:
     """Write bytes atomically."""
     with atomic_path(target) as partial:

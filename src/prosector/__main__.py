@@ -1,0 +1,6 @@
+"""``python -m prosector``."""
+
+from prosector.cli import main
+
+if __name__ == "__main__":
+    main()

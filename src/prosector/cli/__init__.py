@@ -1,0 +1,81 @@
+"""The command line: one module a command, loaded when it is called for."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from prosector._version import __version__
+from prosector.errors import ProsectorError
+
+COMMANDS = {
+    "info": "list the series in a folder and whether each makes a volume",
+    "render": "make one picture of a series",
+    "segment": "delineate a structure and write a label map",
+    "mesh": "extract a surface as STL, PLY or VTP",
+    "run": "run a recipe: everything it names, with the draft report",
+    "recipes": "list the built-in recipes",
+    "demo": "run the main job on the embedded sample",
+}
+"""Commands and their one-line help; ``prosector.cli.<name>`` holds each."""
+
+INTERRUPTED = 130
+
+
+class _Commands(click.Group):
+    """Knows every command by name, and imports one only when it is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"prosector.cli.{cmd_name}")
+        command: click.Command = module.command
+        command.name = cmd_name
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="prosector")
+def group() -> None:
+    """Medical 3D post-processing of CT and MR.
+
+    Not cleared for diagnosis. Whatever is made here without a physician's session is marked as not
+    supervised.
+
+    Exit codes: 0 done, 1 a check says no, 2 wrong usage, 3 bad input, 4 environment.
+    """
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; errors of ours become one message and an exit code."""
+    try:
+        group.main(args=arguments, prog_name="prosector", standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted; nothing half-written was left behind", err=True)
+        sys.exit(INTERRUPTED)
+    except ProsectorError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader went away (``| head``): there is nobody to tell
+        sys.exit(0)
+    except MemoryError:
+        click.echo("error: not enough memory for this volume; close other programs or use a larger machine", err=True)
+        sys.exit(4)
+    except OSError as error:
+        click.echo(f"error: {error.strerror or type(error).__name__}: {error.filename or ''}", err=True)
+        sys.exit(4)

@@ -1,0 +1,74 @@
+"""``prosector render``: one picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from prosector.atomic import require_writable
+from prosector.cli.console import PATH, load, progress_bar, series_options, size_of, told
+from prosector.model.camera import VIEWS
+from prosector.model.recipe import SOURCE, Output, Recipe, Step
+from prosector.pipeline.operations import METHODS
+
+
+@click.command()
+@series_options
+@click.option("--method", type=click.Choice(METHODS), required=True, help="How to project or render.")
+@click.option("--preset", metavar="NAME", help="Named look; by default the one for modality and method.")
+@click.option("--view", type=click.Choice(tuple(VIEWS)), help="Named view (default: anterior).")
+@click.option("--azimuth", type=float, help="Degrees around the long axis: 0 in front, 90 on the patient's left.")
+@click.option("--elevation", type=float, help="Degrees above (+) or below the patient.")
+@click.option("--roll", type=float, default=0.0, help="Turns the picture clockwise, degrees.")
+@click.option("--zoom", type=float, default=1.0, help="Above 1 shows less, enlarged.")
+@click.option("--size", metavar="WxH", default="1024x1024", callback=size_of, show_default=True)
+@click.option("--level", type=float, help="Value of the surface (method surface).")
+@click.option("--window", nargs=2, type=float, metavar="CENTER WIDTH", help="Window of a projection.")
+@click.option("--remove-table", is_flag=True, help="Show the patient only.")
+@click.option("--bare", is_flag=True, help="No letters, scale bar or captions.")
+@click.option("--out", type=PATH, required=True, metavar="FILE", help=".png, or .dcm for a Secondary Capture.")
+def command(path: Path, series: str | None, remove_table: bool, out: Path, **options: Any) -> None:
+    """Make one picture of the series under PATH."""
+    from prosector.pipeline.export import check_outputs, write_outputs
+    from prosector.pipeline.run import check_recipe, run
+
+    recipe = _recipe(options, remove_table, out.name)
+    check_recipe(recipe)
+    check_outputs(recipe)
+    require_writable(out)
+    with progress_bar() as progress:
+        volume = load(path, series, progress)
+        result = run(volume, recipe, progress)
+        written = write_outputs(result, out.parent, progress)
+    told(written)
+
+
+def _recipe(options: dict[str, Any], remove_table: bool, file: str) -> Recipe:
+    method = options["method"]
+    if options["view"] and (options["azimuth"] is not None or options["elevation"] is not None):
+        raise click.UsageError("give --view, or --azimuth and --elevation, not both")
+    width, height = options["size"]
+    parameters = {
+        "view": options["view"],
+        "azimuth_deg": options["azimuth"],
+        "elevation_deg": options["elevation"],
+        "roll_deg": options["roll"],
+        "zoom": options["zoom"],
+        "width": width,
+        "height": height,
+        "preset": options["preset"],
+        "annotate": not options["bare"],
+    }
+    if options["level"] is not None:
+        parameters["level"] = options["level"]
+    if options["window"]:
+        parameters["window_center"], parameters["window_width"] = options["window"]
+    steps = [
+        Step("body", "segment-body", {"volume": SOURCE}),
+        Step("patient", "keep-inside", {"volume": SOURCE, "labels": "body"}),
+    ]
+    shown = "patient" if remove_table else SOURCE
+    picture = Step("picture", method, {"volume": shown}, parameters)
+    return Recipe(f"{method} picture", "", (*(steps if remove_table else ()), picture), (Output("picture", file),))

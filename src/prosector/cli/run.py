@@ -1,0 +1,58 @@
+"""``prosector run``: a whole recipe, with the draft report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from prosector.atomic import require_writable
+from prosector.cli.console import PATH, load, progress_bar, series_options, told
+
+if TYPE_CHECKING:
+    from prosector.model.progress import Progress
+    from prosector.model.recipe import Recipe
+    from prosector.model.volume import Volume
+
+
+@click.command()
+@series_options
+@click.option("--recipe", required=True, metavar="NAME|FILE", help="A built-in recipe or a JSON file.")
+@click.option("--out", type=PATH, required=True, metavar="FOLDER", help="Where everything goes.")
+def command(path: Path, series: str | None, recipe: str, out: Path) -> None:
+    """Run a recipe on the series under PATH and write all that it names, trace.json and the draft report."""
+    from prosector.pipeline.export import check_outputs
+    from prosector.pipeline.recipes import read_recipe
+    from prosector.pipeline.run import check_recipe
+
+    parsed = read_recipe(recipe)
+    check_recipe(parsed)
+    check_outputs(parsed)
+    require_writable(out / "report.html")
+    with progress_bar() as progress:
+        volume = load(path, series, progress)
+        written = run_into(volume, parsed, out, progress)
+    told(written)
+
+
+def run_into(volume: Volume, recipe: Recipe, folder: Path, progress: Progress) -> tuple[Path, ...]:
+    """Run a recipe; write its outputs, its trace and the draft report."""
+    import json
+
+    from prosector.atomic import write_text
+    from prosector.pipeline.export import write_outputs
+    from prosector.pipeline.recipes import trace_to_json
+    from prosector.pipeline.run import run
+    from prosector.report.build import build_draft_report
+    from prosector.report.html import write_report_html
+    from prosector.report.json import write_report_json
+
+    result = run(volume, recipe, progress)
+    written = write_outputs(result, folder, progress)
+    trace, json_report, html_report = (folder / name for name in ("trace.json", "report.json", "report.html"))
+    write_text(trace, json.dumps(trace_to_json(result.trace), indent=2) + "\n")
+    report = build_draft_report(result.trace, result.values, volume.source, volume.geometry)
+    write_report_json(json_report, report)
+    write_report_html(html_report, report)
+    return (*written, trace, json_report, html_report)

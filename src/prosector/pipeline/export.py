@@ -1,0 +1,187 @@
+"""Values to files: the ending of the name says the format."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from prosector.errors import UsageError
+from prosector.model.digest import canonical_json
+from prosector.model.labels import LabelMap
+from prosector.model.mesh import Mesh
+from prosector.model.progress import Progress, silent
+from prosector.model.recipe import SOURCE, Output, Recipe, Trace, TraceStep
+from prosector.model.rendering import Rendering
+from prosector.model.volume import Volume
+from prosector.pipeline.operations import OPERATIONS, Value
+from prosector.pipeline.run import Result
+
+ENDINGS: Mapping[type, tuple[str, ...]] = {
+    Rendering: (".png", ".dcm"),
+    LabelMap: (".nii.gz", ".dcm"),
+    Mesh: (".stl", ".ply", ".vtp"),
+    Volume: (".nii.gz",),
+}
+"""What each kind of value can be written as."""
+
+IMAGE_SERIES_NUMBER = 1001
+SEGMENTATION_SERIES_NUMBER = 1002
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """What a derived DICOM object says about its making.
+
+    Parameters
+    ----------
+    source : Volume
+        The volume that the recipe was run on; its Source names the base study.
+    title : str
+        Of the derived series, put after "3D".
+    trace_sha256 : str
+        Identity of the work; UIDs follow from it.
+    words : str
+        How the object was made.
+    created : datetime
+    instance_number : int
+    """
+
+    source: Volume
+    title: str
+    trace_sha256: str
+    words: str
+    created: datetime
+    instance_number: int = 1
+
+
+def ending_of(kind: type, file: str | Path) -> str:
+    """The ending that says the format, or UsageError with those that this kind of value has."""
+    for ending in ENDINGS[kind]:
+        if str(file).lower().endswith(ending):
+            return ending
+    names = {Rendering: "a picture", LabelMap: "a segmentation", Mesh: "a mesh", Volume: "a volume"}
+    raise UsageError(f"{Path(file).name}: {names[kind]} is written as {', '.join(ENDINGS[kind])}")
+
+
+def check_outputs(recipe: Recipe) -> None:
+    """Raise UsageError before anything is computed if an output's ending does not fit its step."""
+    kinds = {step.id: OPERATIONS[step.operation].output for step in recipe.steps}
+    for output in recipe.outputs:
+        ending_of(kinds.get(output.step, Volume), output.file)
+
+
+def write_outputs(result: Result, folder: str | Path, progress: Progress = silent) -> tuple[Path, ...]:
+    """Write every output of a run into a folder, each atomically.
+
+    Returns
+    -------
+    tuple of Path
+        The files, in the order of the recipe's outputs.
+    """
+    written = []
+    for n, output in enumerate(result.trace.outputs):
+        progress(f"writing {output.file}", n / len(result.trace.outputs))
+        value = result.source if output.step == SOURCE else result.values[output.step]
+        path = Path(folder) / output.file
+        write_value(path, value, provenance_of(result, output))
+        written.append(path)
+    progress("done", 1.0)
+    return tuple(written)
+
+
+def provenance_of(result: Result, output: Output) -> Provenance:
+    """What a derived DICOM object of this output is to say."""
+    chain = _chain(result.trace, output.step)
+    words = " ".join(OPERATIONS[s.operation].words(s.parameters) for s in chain)
+    same = [o for o in result.trace.outputs if Path(o.file).suffix == Path(output.file).suffix]
+    return Provenance(
+        source=result.source,
+        title=result.trace.recipe,
+        trace_sha256=trace_sha256(result.trace),
+        words=words,
+        created=datetime.fromisoformat(result.trace.started_utc),
+        instance_number=same.index(output) + 1,
+    )
+
+
+def trace_sha256(trace: Trace) -> str:
+    """Identity of what was computed: source, operations, parameters and outputs; not when or how fast."""
+    steps = [[s.id, s.operation, dict(s.parameters), s.output_sha256] for s in trace.steps]
+    return hashlib.sha256(canonical_json([trace.source_sha256, steps]).encode()).hexdigest()
+
+
+def write_value(path: str | Path, value: Value, provenance: Provenance | None = None) -> None:
+    """Write one value; the ending says the format (:data:`ENDINGS`).
+
+    Raises
+    ------
+    UsageError
+        If the ending does not fit the kind of value, or DICOM is asked for without provenance.
+    NoDicomSourceError
+        If derived DICOM is asked for and the source is not DICOM.
+    OutputError
+        If the file cannot be written.
+    """
+    ending = ending_of(type(value), path)
+    if ending == ".dcm":
+        if provenance is None:
+            raise UsageError(f"{Path(path).name}: a DICOM object needs the provenance of what it shows")
+        _write_dicom(Path(path), value, provenance)
+    elif isinstance(value, Rendering):
+        from prosector.rendering.png import write_png
+
+        write_png(path, value)
+    elif isinstance(value, Mesh):
+        from prosector.surface.files import write_mesh
+
+        write_mesh(path, value)
+    elif isinstance(value, LabelMap):
+        from prosector.exchange.nifti import write_labels_nifti
+
+        write_labels_nifti(path, value)
+    else:
+        from prosector.exchange.nifti import write_volume_nifti
+
+        write_volume_nifti(path, value)
+
+
+def _write_dicom(path: Path, value: Value, provenance: Provenance) -> None:
+    from prosector.dicom.codes import METHOD_DERIVATIONS
+    from prosector.dicom.derived import derive_series, write_dicom
+    from prosector.dicom.secondary_capture import build_secondary_capture
+    from prosector.dicom.segmentation_object import build_segmentation
+
+    source = provenance.source.source
+    is_picture = isinstance(value, Rendering)
+    series = derive_series(
+        source,
+        provenance.title if is_picture else f"{provenance.title} segmentation",
+        provenance.created,
+        recipe_sha256=provenance.trace_sha256,
+        number=IMAGE_SERIES_NUMBER if is_picture else SEGMENTATION_SERIES_NUMBER,
+    )
+    if isinstance(value, Rendering):
+        dataset = build_secondary_capture(
+            value,
+            source,
+            series=series,
+            instance_number=provenance.instance_number,
+            derivation_description=provenance.words,
+            derivation_codes=METHOD_DERIVATIONS[value.method],
+        )
+    else:
+        assert isinstance(value, LabelMap)
+        dataset = build_segmentation(value, source, series=series, instance_number=provenance.instance_number)
+    write_dicom(path, dataset)
+
+
+def _chain(trace: Trace, step_id: str) -> list[TraceStep]:
+    """The steps that a value depends on, in the order in which they ran."""
+    needed = {step_id}
+    for step in reversed(trace.steps):
+        if step.id in needed:
+            needed.update(source for source, _ in step.inputs.values())
+    return [step for step in trace.steps if step.id in needed]

@@ -1,0 +1,188 @@
+"""OPERATIONS: the one table of everything that a recipe can do.
+
+Code, CLI, trace, DICOM derivation codes and the words of the report all come from these rows. Compiled kernels
+and VTK are imported only when an operation runs, so that the table can be read for ``--help``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from prosector.dicom import codes
+from prosector.errors import UnknownNameError
+from prosector.model.labels import LabelMap
+from prosector.model.mesh import Mesh
+from prosector.model.rendering import Rendering
+from prosector.model.structures import Code
+from prosector.model.volume import Volume
+from prosector.pipeline.parameters import REQUIRED, Parameter
+from prosector.pipeline.pictures import LEVEL_PARAMETERS, VIEW_PARAMETERS, WINDOW_PARAMETERS, picture, settle
+from prosector.pipeline.shapes import extract_from_labels, extract_from_volume, keep_labels, segment
+
+Value = Volume | LabelMap | Mesh | Rendering
+Settings = dict[str, Any]
+
+
+def _settled(_inputs: Mapping[str, Value], settings: Settings) -> Settings:
+    return settings
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One row.
+
+    Parameters
+    ----------
+    name : str
+        As recipes write it.
+    technique : str
+        What the report calls it; ``qualifies`` says whether that is a 3D technique in the sense of 76377.
+    inputs : mapping
+        Input name to the kind of value it takes.
+    output : type
+        Kind of value it makes.
+    function : callable
+        ``function(inputs, settings) -> value``.
+    parameters : tuple of Parameter
+    template : str
+        Sentence for the report; ``{name}`` stands for a parameter.
+    settle : callable
+        ``settle(inputs, settings) -> settings`` with nothing left to be worked out.
+    derivation : tuple of Code
+        For Derivation Code Sequence (0008,9215).
+    """
+
+    name: str
+    technique: str
+    inputs: Mapping[str, type]
+    output: type
+    function: Callable[[Mapping[str, Any], Settings], Value]
+    parameters: tuple[Parameter, ...]
+    template: str
+    settle: Callable[[Mapping[str, Any], Settings], Settings] = _settled
+    derivation: tuple[Code, ...] = ()
+    qualifies: bool = False
+    help: str = field(default="")
+
+    def words(self, parameters: Mapping[str, Any]) -> str:
+        """The operation in words, for the report."""
+        shown = {k: f"{v:g}" if isinstance(v, float) else str(v) for k, v in parameters.items()}
+        return self.template.format(**shown)
+
+
+_VIEW_WORDS = "seen from azimuth {azimuth_deg}°, elevation {elevation_deg}° ({width}×{height} pixels, zoom {zoom})"
+
+
+def _picture_row(method: str, technique: str, own: tuple[Parameter, ...], words: str, code: Code) -> Operation:
+    return Operation(
+        name=method,
+        technique=technique,
+        inputs={"volume": Volume},
+        output=Rendering,
+        function=lambda inputs, settings: picture(method, inputs["volume"], settings),
+        parameters=(*VIEW_PARAMETERS, *own),
+        template=f"{technique}, preset {{preset}}{words}, {_VIEW_WORDS}.",
+        settle=lambda inputs, settings: settle(method, inputs["volume"], settings),
+        derivation=(code,),
+        qualifies=True,
+    )
+
+
+_WINDOW_WORDS = ", window center {window_center}, width {window_width}"
+_MESH_FINISH = (
+    Parameter("smooth_iterations", "integer", 0, "windowed-sinc smoothing passes", "", 0, 200),
+    Parameter("reduce_fraction", "number", 0.0, "share of the triangles to remove", "", 0, 0.99),
+)
+
+
+_ROWS = (
+    _picture_row(
+        "mip", "3D maximum intensity projection", WINDOW_PARAMETERS, _WINDOW_WORDS, codes.MAXIMUM_INTENSITY_PROJECTION
+    ),
+    _picture_row(
+        "minip", "3D minimum intensity projection", WINDOW_PARAMETERS, _WINDOW_WORDS, codes.MINIMUM_INTENSITY_PROJECTION
+    ),
+    _picture_row(
+        "average", "3D average intensity projection", WINDOW_PARAMETERS, _WINDOW_WORDS, codes.PIXEL_BY_PIXEL_MEAN
+    ),
+    _picture_row("volume", "Volume rendering", (), "", codes.VOLUME_RENDERING),
+    _picture_row("surface", "Shaded surface", LEVEL_PARAMETERS, " at level {level}", codes.SURFACE_RENDERING),
+    Operation(
+        name="segment-body",
+        technique="Segmentation",
+        inputs={"volume": Volume},
+        output=LabelMap,
+        function=partial(segment, "body"),
+        parameters=(),
+        template="The patient's body was delineated automatically, without table and supports.",
+        derivation=(codes.SEGMENTATION,),
+        help="the patient without table",
+    ),
+    Operation(
+        name="segment-bone",
+        technique="Segmentation",
+        inputs={"volume": Volume},
+        output=LabelMap,
+        function=partial(segment, "bone"),
+        parameters=(
+            Parameter("low_hu", "number", 200.0, "grow bone down to this value", "HU", -200, 3000),
+            Parameter("high_hu", "number", 450.0, "start bone at this value", "HU", -200, 3000),
+            Parameter("minimum_volume_mm3", "number", 200.0, "leave out pieces smaller than this", "mm³", 0),
+        ),
+        template="Bone was delineated automatically by hysteresis threshold ({low_hu} and {high_hu} HU), marrow "
+        "closed, pieces under {minimum_volume_mm3} mm³ left out.",
+        derivation=(codes.SEGMENTATION,),
+        help="bone, marrow closed, without table",
+    ),
+    Operation(
+        name="keep-inside",
+        technique="Volume editing",
+        inputs={"volume": Volume, "labels": LabelMap},
+        output=Volume,
+        function=keep_labels,
+        parameters=(Parameter("margin_mm", "number", 0.0, "keep this much around the labels", "mm", 0, 200),),
+        template="Everything further than {margin_mm} mm from the segmented structure was removed.",
+        derivation=(codes.VOLUME_EDITING,),
+        help="remove what is not in the labels",
+    ),
+    Operation(
+        name="extract-mesh",
+        technique="Surface extraction",
+        inputs={"volume": Volume},
+        output=Mesh,
+        function=extract_from_volume,
+        parameters=(Parameter("level", "number", REQUIRED, "value at which the surface lies"), *_MESH_FINISH),
+        template="A triangle mesh was extracted at level {level} ({smooth_iterations} smoothing passes, "
+        "{reduce_fraction} of the triangles removed).",
+        help="isosurface of a volume",
+    ),
+    Operation(
+        name="extract-label-mesh",
+        technique="Surface extraction",
+        inputs={"labels": LabelMap},
+        output=Mesh,
+        function=extract_from_labels,
+        parameters=_MESH_FINISH,
+        template="A triangle mesh was extracted from the segmentation ({smooth_iterations} further smoothing passes, "
+        "{reduce_fraction} of the triangles removed).",
+        help="surface of a segmentation",
+    ),
+)
+
+OPERATIONS: Mapping[str, Operation] = {row.name: row for row in _ROWS}
+
+METHODS = tuple(row.name for row in _ROWS if row.output is Rendering)
+"""Names of the operations that make a picture."""
+
+TARGETS = tuple(row.name.removeprefix("segment-") for row in _ROWS if row.name.startswith("segment-"))
+"""What can be segmented."""
+
+
+def operation(name: str) -> Operation:
+    """Return a row, or raise UnknownNameError."""
+    if name not in OPERATIONS:
+        raise UnknownNameError("operation", name, OPERATIONS)
+    return OPERATIONS[name]

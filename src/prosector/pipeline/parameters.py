@@ -1,0 +1,76 @@
+"""Parameters of operations: one row each, from which checks, CLI help and documentation come."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from prosector.errors import ParameterError
+
+REQUIRED = object()
+"""Stands for "there is no default"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter.
+
+    ``kind`` is ``number``, ``integer``, ``text`` or ``boolean``. A default of None means that the operation
+    works the value out from its inputs; the trace then holds the value that it took.
+    """
+
+    name: str
+    kind: str
+    default: Any
+    help: str
+    unit: str = ""
+    low: float = -math.inf
+    high: float = math.inf
+    choices: tuple[str, ...] = ()
+
+    def checked(self, value: Any) -> Any:
+        """Return the value in its own type, or raise ParameterError."""
+        if value is None and self.default is None:
+            return None
+        if self.kind == "boolean" and isinstance(value, bool):
+            return value
+        if self.kind == "text" and isinstance(value, str) and (not self.choices or value in self.choices):
+            return value
+        if self.kind in ("number", "integer") and isinstance(value, (int, float)) and not isinstance(value, bool):
+            whole = self.kind == "integer"
+            if math.isfinite(value) and self.low <= value <= self.high and (not whole or value == int(value)):
+                return int(value) if whole else float(value)
+        raise ParameterError(f"parameter {self.name!r} is {self._expected()}; found {value!r}")
+
+    def _expected(self) -> str:
+        if self.choices:
+            return f"one of {', '.join(self.choices)}"
+        words = {"number": "a number", "integer": "a whole number", "text": "text", "boolean": "true or false"}
+        bounds = [f"from {self.low:g}"] if math.isfinite(self.low) else []
+        bounds += [f"to {self.high:g}"] if math.isfinite(self.high) else []
+        return " ".join([words[self.kind], *bounds, *([self.unit] if self.unit else [])])
+
+
+def complete(operation: str, table: Sequence[Parameter], given: Mapping[str, Any]) -> dict[str, Any]:
+    """All parameters of an operation: those given, checked, and the defaults of the rest.
+
+    Raises
+    ------
+    ParameterError
+        For a name that the operation does not have, a value out of range or a required one left out.
+    """
+    known = {p.name: p for p in table}
+    strange = sorted(set(given) - set(known))
+    if strange:
+        raise ParameterError(
+            f"operation {operation!r} has no parameter {strange[0]!r}; it has: {', '.join(known) or 'none'}"
+        )
+    values = {}
+    for p in table:
+        value = given.get(p.name, p.default)
+        if value is REQUIRED:
+            raise ParameterError(f"operation {operation!r} needs parameter {p.name!r}: {p.help}")
+        values[p.name] = p.checked(value)
+    return values

@@ -1,0 +1,74 @@
+"""The rendering operations: from recipe parameters to an annotated picture."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prosector.model.camera import fit_camera, view_angles
+from prosector.model.rendering import Rendering
+from prosector.model.volume import Volume
+from prosector.model.window import Window
+from prosector.pipeline.parameters import Parameter
+from prosector.rendering import presets
+
+Settings = dict[str, Any]
+
+LARGEST_PICTURE = 8192
+
+VIEW_PARAMETERS = (
+    Parameter("view", "text", None, "named view: anterior, posterior, left, right, superior or inferior"),
+    Parameter("azimuth_deg", "number", None, "viewer's place around the long axis: 0 in front, 90 on the left", "°"),
+    Parameter("elevation_deg", "number", None, "viewer's place above (+) or below the patient", "°", -90, 90),
+    Parameter("roll_deg", "number", 0.0, "turns the picture clockwise", "°"),
+    Parameter("zoom", "number", 1.0, "above 1 shows less, enlarged", "", 0.05, 100),
+    Parameter("width", "integer", 512, "picture width", "pixels", 16, LARGEST_PICTURE),
+    Parameter("height", "integer", 512, "picture height", "pixels", 16, LARGEST_PICTURE),
+    Parameter("preset", "text", None, "named look; left out, the one for the modality and method"),
+    Parameter("annotate", "boolean", True, "draw orientation letters, scale bar and captions"),
+)
+WINDOW_PARAMETERS = (
+    Parameter("window_center", "number", None, "window center, in modality units"),
+    Parameter("window_width", "number", None, "window width, in modality units", "", 1e-6),
+)
+LEVEL_PARAMETERS = (Parameter("level", "number", None, "value at which the surface lies, in modality units"),)
+
+
+def settle(method: str, volume: Volume, settings: Settings) -> Settings:
+    """Fill in what was left to be worked out, so that the trace says what was taken."""
+    settled = dict(settings)
+    azimuth, elevation = view_angles(settled["view"] or "anterior")
+    for name, value in (("azimuth_deg", azimuth), ("elevation_deg", elevation)):
+        if settled[name] is None:
+            settled[name] = value if settled["view"] or settings["azimuth_deg"] is None else 0.0
+    settled["preset"] = settled["preset"] or presets.default_for(presets.modality_of(volume), method)
+    look = presets.preset(settled["preset"]).resolved(volume)
+    if "level" in settled and settled["level"] is None:
+        settled["level"] = float(look.level)
+    if "window_center" in settled:
+        window = look.window_for(method)
+        for name, value in (("window_center", window.center), ("window_width", window.width)):
+            settled[name] = float(value) if settled[name] is None else settled[name]
+    return settled
+
+
+def picture(method: str, volume: Volume, settings: Settings) -> Rendering:
+    """Render one settled set of parameters."""
+    from prosector.rendering.isosurface import render_surface
+    from prosector.rendering.overlay import annotate
+    from prosector.rendering.projection import project
+    from prosector.rendering.volume import render_volume
+
+    size = (settings["width"], settings["height"])
+    angles = (settings["azimuth_deg"], settings["elevation_deg"], settings["roll_deg"])
+    camera = fit_camera(volume.geometry, size, *angles, settings["zoom"])
+    look = presets.preset(settings["preset"]).resolved(volume)
+    if method == "volume":
+        bare = render_volume(volume, camera, size, look.transfer)
+    elif method == "surface":
+        bare = render_surface(volume, camera, size, settings["level"], look.color_rgb)
+    else:
+        bare = project(volume, camera, size, method, Window(settings["window_center"], settings["window_width"]))
+    named = Rendering(bare.pixels, camera, method, look.name, bare.letters, bare.values)
+    if not settings["annotate"]:
+        return named
+    return annotate(named, modality=volume.source.modality, description=volume.source.description)

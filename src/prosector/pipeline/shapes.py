@@ -1,0 +1,51 @@
+"""The segmentation and mesh operations, as OPERATIONS calls them: ``function(inputs, settings) -> value``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from prosector.model.labels import LabelMap
+from prosector.model.mesh import Mesh
+from prosector.model.volume import Volume
+
+Inputs = Mapping[str, Any]
+Settings = dict[str, Any]
+
+
+def segment(target: str, inputs: Inputs, settings: Settings) -> LabelMap:
+    """Segment one target."""
+    from prosector.segmentation.body import segment_body
+    from prosector.segmentation.bone import segment_bone
+
+    functions = {"body": segment_body, "bone": segment_bone}
+    return functions[target](inputs["volume"], **settings)
+
+
+def keep_labels(inputs: Inputs, settings: Settings) -> Volume:
+    """Remove from the volume what is not in the labels."""
+    from prosector.segmentation.mask import keep_inside
+
+    return keep_inside(inputs["volume"], inputs["labels"], **settings)
+
+
+def extract_from_volume(inputs: Inputs, settings: Settings) -> Mesh:
+    """Isosurface of a volume."""
+    from prosector.surface.extract import extract_mesh
+
+    return _finished(extract_mesh(inputs["volume"], settings["level"]), settings)
+
+
+def extract_from_labels(inputs: Inputs, settings: Settings) -> Mesh:
+    """Surface of a segmentation."""
+    from prosector.surface.extract import extract_label_mesh
+
+    return _finished(extract_label_mesh(inputs["labels"]), settings)
+
+
+def _finished(mesh: Mesh, settings: Settings) -> Mesh:
+    from prosector.surface.process import reduce_mesh, smooth_mesh
+
+    if settings["smooth_iterations"]:
+        mesh = smooth_mesh(mesh, iterations=settings["smooth_iterations"])
+    return reduce_mesh(mesh, settings["reduce_fraction"]) if settings["reduce_fraction"] else mesh
