@@ -1,1 +1,1 @@
-"""A result to a report."""
+"""A result to a report: a frozen value, written as JSON and as HTML."""

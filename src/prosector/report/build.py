@@ -1,0 +1,215 @@
+"""From a result to a draft report: no files, no clock, the same report for the same trace."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from prosector.model.camera import VIEWS
+from prosector.model.digest import canonical_json
+from prosector.model.geometry import Geometry
+from prosector.model.labels import LabelMap, Segment
+from prosector.model.mesh import Mesh
+from prosector.model.recipe import SOURCE, Trace, TraceStep
+from prosector.model.rendering import Rendering
+from prosector.model.source import Source
+from prosector.model.volume import Volume
+from prosector.pipeline.operations import OPERATIONS, Value
+from prosector.rendering.presets import preset
+from prosector.report.limitations import limitations_of
+from prosector.report.model import (
+    NOT_CLEARED,
+    DraftReport,
+    OutputFile,
+    ReportImage,
+    Statement,
+    StructureShown,
+    Technique,
+)
+
+MM3_PER_ML = 1000.0
+
+VIEW_DIRECTION = {"view", "azimuth_deg", "elevation_deg", "roll_deg"}
+"""Steps whose other parameters are the same are told in one sentence."""
+
+
+def build_draft_report(trace: Trace, values: Mapping[str, Value], source: Source, geometry: Geometry) -> DraftReport:
+    """Say in words what was computed from which series.
+
+    Parameters
+    ----------
+    trace : Trace
+        What was run. Every sentence on technique comes from a step of it.
+    values : mapping of step id to value
+        What the steps made. Renderings become images, label maps become structures; steps whose value is
+        absent are still told.
+    source : Source
+        The series that the trace was run on.
+    geometry : Geometry
+        The grid of that series.
+
+    Returns
+    -------
+    DraftReport
+    """
+    images = _images(trace, values)
+    return DraftReport(
+        trace=trace,
+        source=source,
+        geometry=geometry,
+        techniques=_techniques(trace, images),
+        structures=(*_segmented(trace, values, images), *_displayed(images)),
+        images=images,
+        outputs=_outputs(trace, values),
+        limitations=limitations_of(source, geometry),
+        workstation=_workstation(trace, source),
+    )
+
+
+def _techniques(trace: Trace, images: tuple[ReportImage, ...]) -> tuple[Technique, ...]:
+    """Statements grouped by technique, in the order in which the techniques first occur."""
+    alike: dict[str, list[TraceStep]] = {}
+    for step in trace.steps:
+        alike.setdefault(_apart_from_view(step), []).append(step)
+    grouped: dict[tuple[str, bool], list[Statement]] = {}
+    for steps in alike.values():
+        row = OPERATIONS[steps[0].operation]
+        grouped.setdefault((row.technique, row.qualifies), []).append(_statement(trace, steps, images))
+    return tuple(Technique(name, qualifies, tuple(told)) for (name, qualifies), told in grouped.items())
+
+
+def _apart_from_view(step: TraceStep) -> str:
+    settings = {name: value for name, value in step.parameters.items() if name not in VIEW_DIRECTION}
+    return canonical_json([step.operation, settings, sorted(origin for origin, _ in step.inputs.values())])
+
+
+def _statement(trace: Trace, steps: list[TraceStep], images: tuple[ReportImage, ...]) -> Statement:
+    words = OPERATIONS[steps[0].operation].words(steps[0].parameters)
+    if len(steps) > 1:
+        words += " The same: " + ", ".join(_view(step) for step in steps[1:]) + "."
+    ids = {step.id for step in steps}
+    figures = tuple(image.number for image in images if ids & ({image.step} | _ancestors(trace, image.step)))
+    return Statement(words, steps[0].operation, tuple(step.id for step in steps), figures)
+
+
+def _view(step: TraceStep) -> str:
+    """The direction of view in words; its name where the angles are those of a named view."""
+    azimuth, elevation, roll = (_number(step, name) for name in ("azimuth_deg", "elevation_deg", "roll_deg"))
+    turned = f", turned by {roll:g}°" if roll else ""
+    for name, angles in VIEWS.items():
+        if angles == (azimuth % 360, elevation):
+            return f"{name} view{turned}"
+    return f"view from azimuth {azimuth:g}°, elevation {elevation:g}°{turned}"
+
+
+def _number(step: TraceStep, name: str) -> float:
+    value = step.parameters.get(name)
+    return float(value) if isinstance(value, (int, float)) else 0.0
+
+
+def _images(trace: Trace, values: Mapping[str, Value]) -> tuple[ReportImage, ...]:
+    found = [(step, value) for step in trace.steps if isinstance(value := values.get(step.id), Rendering)]
+    return tuple(
+        ReportImage(
+            number=number,
+            step=step.id,
+            caption=_caption(step, rendering),
+            files=tuple(output.file for output in trace.outputs if output.step == step.id),
+            sha256=step.output_sha256,
+            rendering=rendering,
+        )
+        for number, (step, rendering) in enumerate(found, start=1)
+    )
+
+
+def _caption(step: TraceStep, rendering: Rendering) -> str:
+    view = _view(step)
+    look = f", preset {rendering.preset}" if rendering.preset else ""
+    return f"{view[0].upper()}{view[1:]}: {OPERATIONS[step.operation].technique}{look}"
+
+
+def _segmented(trace: Trace, values: Mapping[str, Value], images: tuple[ReportImage, ...]) -> list[StructureShown]:
+    """The segments of every label map, each with the images that came of it."""
+    shown = []
+    for step in trace.steps:
+        value = values.get(step.id)
+        if not isinstance(value, LabelMap):
+            continue
+        figures = tuple(image.number for image in images if step.id in _ancestors(trace, image.step))
+        volumes = value.volumes_mm3()
+        for segment in value.segments:
+            code = segment.structure.type
+            how = _made_by(segment)
+            millilitres = volumes[segment.name] / MM3_PER_ML
+            shown.append(StructureShown(segment.name, f"{code.scheme}:{code.value}", how, millilitres, figures))
+    return shown
+
+
+def _made_by(segment: Segment) -> str:
+    kinds = {"AUTOMATIC": "segmented by program", "SEMIAUTOMATIC": "segmented with a program's help"}
+    kind = kinds.get(segment.algorithm_type, "segmented by hand")
+    return f"{kind} ({segment.algorithm_name})" if segment.algorithm_name else kind
+
+
+def _displayed(images: tuple[ReportImage, ...]) -> list[StructureShown]:
+    """What each preset brings out, by value alone."""
+    names = dict.fromkeys(image.rendering.preset for image in images if image.rendering.preset)
+    return [
+        StructureShown(
+            name=preset(name).description,
+            code="",
+            how=f"displayed by value (preset {name})",
+            volume_ml=None,
+            figures=tuple(image.number for image in images if image.rendering.preset == name),
+        )
+        for name in names
+    ]
+
+
+def _ancestors(trace: Trace, step_id: str) -> set[str]:
+    """Ids of all steps that a step's value was computed from."""
+    steps = {step.id: step for step in trace.steps}
+    seen: set[str] = set()
+    waiting = [step_id]
+    while waiting:
+        for parent, _ in steps[waiting.pop()].inputs.values():
+            if parent != SOURCE and parent not in seen:
+                seen.add(parent)
+                waiting.append(parent)
+    return seen
+
+
+def _outputs(trace: Trace, values: Mapping[str, Value]) -> tuple[OutputFile, ...]:
+    steps = {step.id: step for step in trace.steps}
+    return tuple(
+        OutputFile(
+            file=output.file,
+            step=output.step,
+            kind=steps[output.step].output_kind,
+            content=_content(values.get(output.step)),
+            sha256=steps[output.step].output_sha256,
+        )
+        for output in trace.outputs
+    )
+
+
+def _content(value: Value | None) -> str:
+    match value:
+        case Rendering():
+            return f"picture, {value.size[0]} × {value.size[1]} pixels of {value.pixel_spacing_mm:.3f} mm"
+        case LabelMap():
+            return "label map: " + ", ".join(segment.name for segment in value.segments)
+        case Mesh():
+            return f"surface of {len(value.faces):,} triangles, {value.area_mm2 / 100:.1f} cm²"
+        case Volume():
+            return "volume of " + " × ".join(str(n) for n in value.geometry.shape) + " voxels"
+    return ""
+
+
+def _workstation(trace: Trace, source: Source) -> str:
+    version = trace.versions.get("prosector", "")
+    named = " ".join(part for part in (source.equipment.manufacturer, source.equipment.model) if part)
+    scanner = f" ({named})" if named else ""
+    return (
+        f"The 3D images were computed on an independent workstation: a general-purpose computer that runs "
+        f"Prosector {version}, and no part of the device that acquired the images{scanner}. {NOT_CLEARED}"
+    )
