@@ -17,6 +17,13 @@ of 3D printers reject."""
 
 
 @inline
+def _crossing(low, high, level):  # type: ignore[no-untyped-def]
+    """Part of the step from ``low`` to ``high`` at which the level is met; the middle if one is no number."""
+    part = (level - low) / (high - low)
+    return min(max(part, CLEARANCE), 1.0 - CLEARANCE) if part == part else 0.5
+
+
+@inline
 def _slope(before, here, after, half):  # type: ignore[no-untyped-def]
     """Central difference; a neighbour that is not a number is left out."""
     low = before if before == before else here
@@ -25,8 +32,8 @@ def _slope(before, here, after, half):  # type: ignore[no-untyped-def]
 
 
 @inline
-def _gradient(voxels, k, j, i):  # type: ignore[no-untyped-def]
-    """Gradient per index step at a sample; one-sided at the border."""
+def _border_gradient(voxels, k, j, i):  # type: ignore[no-untyped-def]
+    """Gradient per index step at any sample; one-sided at the border."""
     depth, rows, columns = voxels.shape
     k0, k1 = max(k - 1, 0), min(k + 1, depth - 1)
     j0, j1 = max(j - 1, 0), min(j + 1, rows - 1)
@@ -40,36 +47,52 @@ def _gradient(voxels, k, j, i):  # type: ignore[no-untyped-def]
 
 
 @inline
-def _place(voxels, level, k, j, i, axis, affine, to_covector, vertex, normal):  # type: ignore[no-untyped-def]
-    """Write the vertex on the edge that goes one step along ``axis`` from a sample, which may lie outside."""
+def _inner_gradient(flat, at, slice_step, row_step):  # type: ignore[no-untyped-def]
+    """The same at a sample that has neighbours on all sides."""
+    here, one = np.float64(flat[at]), np.uint64(1)
+    return (
+        _slope(np.float64(flat[at - slice_step]), here, np.float64(flat[at + slice_step]), 0.5),
+        _slope(np.float64(flat[at - row_step]), here, np.float64(flat[at + row_step]), 0.5),
+        _slope(np.float64(flat[at - one]), here, np.float64(flat[at + one]), 0.5),
+    )
+
+
+@inline
+def _on_inner_edge(flat, level, at, step, slice_step, row_step):  # type: ignore[no-untyped-def]
+    """Part of the step, and gradient, on an edge whose ends have neighbours on all sides."""
+    part = _crossing(np.float64(flat[at]), np.float64(flat[at + step]), level)
+    ak, aj, ai = _inner_gradient(flat, at, slice_step, row_step)
+    bk, bj, bi = _inner_gradient(flat, at + step, slice_step, row_step)
+    return part, ak + part * (bk - ak), aj + part * (bj - aj), ai + part * (bi - ai)
+
+
+@inline
+def _on_border_edge(voxels, level, k, j, i, axis):  # type: ignore[no-untyped-def]
+    """The same on any edge, one end of which may lie outside the volume, half a step beyond the surface."""
     depth, rows, columns = voxels.shape
     k1, j1, i1 = k + (axis == 2), j + (axis == 1), i + (axis == 0)
-    from_outside = k < 0 or j < 0 or i < 0
-    to_outside = k1 >= depth or j1 >= rows or i1 >= columns
-    part = 0.5
-    gk = gj = gi = 0.0
-    rising = 1.0 if from_outside else -1.0
-    if not (from_outside or to_outside):
-        low, high = np.float64(voxels[k, j, i]), np.float64(voxels[k1, j1, i1])
-        rising = 1.0 if high >= level else -1.0
-        crossing = (level - low) / (high - low)
-        if crossing == crossing:
-            part = min(max(crossing, CLEARANCE), 1.0 - CLEARANCE)
-        ak, aj, ai = _gradient(voxels, k, j, i)
-        bk, bj, bi = _gradient(voxels, k1, j1, i1)
-        gk, gj, gi = ak + part * (bk - ak), aj + part * (bj - aj), ai + part * (bi - ai)
-    size = gk * gk + gj * gj + gi * gi
-    if not (size > 0.0 and size < math.inf):
-        # Flat or not a number, as in the middle of a sheet one voxel thick: look along the edge.
-        gk, gj, gi = rising * (axis == 2), rising * (axis == 1), rising * (axis == 0)
-    pk, pj, pi = k + part * (axis == 2), j + part * (axis == 1), i + part * (axis == 0)
+    if k < 0 or j < 0 or i < 0 or k1 >= depth or j1 >= rows or i1 >= columns:
+        return 0.5, 0.0, 0.0, 0.0
+    part = _crossing(np.float64(voxels[k, j, i]), np.float64(voxels[k1, j1, i1]), level)
+    ak, aj, ai = _border_gradient(voxels, k, j, i)
+    bk, bj, bi = _border_gradient(voxels, k1, j1, i1)
+    return part, ak + part * (bk - ak), aj + part * (bj - aj), ai + part * (bi - ai)
+
+
+@inline
+def _write(position, gradient, affine, to_covector, vertices, normals, vertex):  # type: ignore[no-untyped-def]
+    """Carry a vertex and its outward normal from the grid to space."""
+    k, j, i = position
+    gk, gj, gi = gradient
+    nx = to_covector[0, 0] * gk + to_covector[0, 1] * gj + to_covector[0, 2] * gi
+    ny = to_covector[1, 0] * gk + to_covector[1, 1] * gj + to_covector[1, 2] * gi
+    nz = to_covector[2, 0] * gk + to_covector[2, 1] * gj + to_covector[2, 2] * gi
+    scale = -1.0 / math.sqrt(nx * nx + ny * ny + nz * nz)
     for n in range(3):
-        vertex[n] = affine[n, 0] * pk + affine[n, 1] * pj + affine[n, 2] * pi + affine[n, 3]
-    nx = -(to_covector[0, 0] * gk + to_covector[0, 1] * gj + to_covector[0, 2] * gi)
-    ny = -(to_covector[1, 0] * gk + to_covector[1, 1] * gj + to_covector[1, 2] * gi)
-    nz = -(to_covector[2, 0] * gk + to_covector[2, 1] * gj + to_covector[2, 2] * gi)
-    length = math.sqrt(nx * nx + ny * ny + nz * nz)
-    normal[0], normal[1], normal[2] = nx / length, ny / length, nz / length
+        vertices[vertex, n] = affine[n, 0] * k + affine[n, 1] * j + affine[n, 2] * i + affine[n, 3]
+    normals[vertex, 0] = nx * scale
+    normals[vertex, 1] = ny * scale
+    normals[vertex, 2] = nz * scale
 
 
 @parallel_kernel
@@ -98,26 +121,40 @@ def place_vertices(  # type: ignore[no-untyped-def]
     vertices, normals : (n, 3) float32 arrays
         Filled.
     """
-    depth, rows, columns = shape
-    last = (columns - 1) // 64
-    last_mask = (np.uint64(1) << np.uint64((columns - 1) % 64)) - np.uint64(1)
+    flat = voxels.reshape(-1)
+    slice_step, row_step = np.uint64(voxels.shape[1] * voxels.shape[2]), np.uint64(voxels.shape[2])
+    last = (shape[2] - 1) // 64
+    last_mask = (np.uint64(1) << np.uint64((shape[2] - 1) % 64)) - np.uint64(1)
     for task in prange(len(tasks) - 1):
         for r in range(tasks[task], tasks[task + 1]):
-            k, j = r // rows, r % rows
+            k, j = r // shape[1] - margin, r % shape[1] - margin
+            inner_row = 1 <= k < voxels.shape[0] - 2 and 1 <= j < voxels.shape[1] - 2
+            inner_start = np.uint64(max((k * voxels.shape[1] + j) * voxels.shape[2], 0))
             for axis in range(3):
-                if (axis == 1 and j + 1 == rows) or (axis == 2 and k + 1 == depth):
+                if (axis == 1 and j + margin + 1 == shape[1]) or (axis == 2 and k + margin + 1 == shape[0]):
                     continue
                 vertex = first_vertex[r, axis]
+                along_k, along_j, along_i = 1.0 * (axis == 2), 1.0 * (axis == 1), 1.0 * (axis == 0)
+                step = slice_step if axis == 2 else row_step if axis == 1 else np.uint64(1)
                 for w in range(last + 1):
                     if axis == 0:
                         crossed = edges_along_i(bits, r, w, last, last_mask)
                     else:
-                        crossed = bits[r, w] ^ bits[r + (1 if axis == 1 else rows), w]
+                        crossed = bits[r, w] ^ bits[r + (1 if axis == 1 else shape[1]), w]
                     while crossed != 0:
-                        i = 64 * w + np.int64(lowest_bit(crossed)) - margin
+                        bit = lowest_bit(crossed)
                         crossed &= crossed - np.uint64(1)
-                        _place(
-                            voxels, level, k - margin, j - margin, i, axis,
-                            affine, to_covector, vertices[vertex], normals[vertex],
-                        )  # fmt: skip
+                        i = 64 * w + np.int64(bit) - margin
+                        if inner_row and 1 <= i < voxels.shape[2] - 2:
+                            at = inner_start + np.uint64(i)
+                            part, gk, gj, gi = _on_inner_edge(flat, level, at, step, slice_step, row_step)
+                        else:
+                            part, gk, gj, gi = _on_border_edge(voxels, level, k, j, i, axis)
+                        size = gk * gk + gj * gj + gi * gi
+                        if not (size > 0.0 and size < math.inf):
+                            # Flat or no number, as in a sheet one voxel thick: look along the edge.
+                            inward = -1.0 if bits[r, w] >> bit & np.uint64(1) else 1.0
+                            gk, gj, gi = inward * along_k, inward * along_j, inward * along_i
+                        position = (k + part * along_k, j + part * along_j, i + part * along_i)
+                        _write(position, (gk, gj, gi), affine, to_covector, vertices, normals, vertex)
                         vertex += 1

@@ -1,0 +1,106 @@
+"""Mesh to VTK's polygonal data and back, and VTK's complaints as our errors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
+from vtkmodules.vtkCommonCore import vtkPoints
+from vtkmodules.vtkCommonDataModel import vtkCellArray, vtkPolyData
+
+from prosector.errors import FileFormatError, InputError
+from prosector.kernels.mesh_normals import vertex_normals
+from prosector.model.geometry import Array
+from prosector.model.mesh import Mesh
+
+
+def to_polydata(mesh: Mesh, *, with_normals: bool = False) -> Any:
+    """Build a vtkPolyData that holds copies of the mesh's arrays."""
+    points = vtkPoints()
+    points.SetData(numpy_to_vtk(mesh.vertices_lps, deep=True))
+    cells = vtkCellArray()
+    cells.SetData(3, numpy_to_vtk(mesh.faces.ravel(), deep=True))
+    polydata = vtkPolyData()
+    polydata.SetPoints(points)
+    polydata.SetPolys(cells)
+    if with_normals:
+        normals = numpy_to_vtk(mesh.normals_lps, deep=True)
+        normals.SetName("Normals")
+        polydata.GetPointData().SetNormals(normals)
+    return polydata
+
+
+def to_mesh(polydata: Any) -> Mesh:
+    """Build a Mesh with normals from the faces; points that no triangle uses are left out.
+
+    Raises
+    ------
+    FileFormatError
+        If there are polygons with more than three corners.
+    """
+    polys = polydata.GetPolys()
+    if polys.GetNumberOfCells() == 0:
+        return build_mesh(np.empty((0, 3), np.float32), np.empty((0, 3), np.int32))
+    if polys.IsHomogeneous() != 3:
+        raise FileFormatError("a surface of triangles is needed; this one has polygons with other numbers of corners")
+    vertices = vtk_to_numpy(polydata.GetPoints().GetData()).astype(np.float32)
+    return build_mesh(vertices, vtk_to_numpy(polys.GetConnectivityArray()).reshape(-1, 3).astype(np.int32))
+
+
+def build_mesh(vertices: Array, faces: Array) -> Mesh:
+    """Build a Mesh with normals from its faces, without the vertices that no face uses."""
+    used = np.zeros(len(vertices), dtype=bool)
+    used[faces.ravel()] = True
+    if not used.all():
+        number = np.cumsum(used, dtype=np.int32) - 1
+        vertices, faces = vertices[used], number[faces]
+    normals = np.zeros((len(vertices), 3), dtype=np.float64)
+    vertex_normals(np.ascontiguousarray(vertices), np.ascontiguousarray(faces), normals)
+    return Mesh(vertices, faces, normals.astype(np.float32))
+
+
+def update(algorithm: Any, what: str) -> Any:
+    """Run a VTK filter or reader and return its output.
+
+    Raises
+    ------
+    InputError
+        With VTK's own words, which would otherwise go to the terminal.
+    """
+    _run(algorithm, "Update", what)
+    return algorithm.GetOutput()
+
+
+def write(writer: Any, target: Path) -> None:
+    """Run a VTK writer.
+
+    Raises
+    ------
+    OSError
+        If VTK could not write the file.
+    """
+    writer.SetFileName(str(target))
+    try:
+        _run(writer, "Write", "writing the surface")
+    except InputError as error:
+        raise OSError(0, str(error)) from error
+
+
+def _run(algorithm: Any, method: str, what: str) -> None:
+    complaints: list[str] = []
+
+    def note(_caller: Any, event: str, text: str = "") -> None:
+        if event == "ErrorEvent":
+            complaints.append(" ".join(text.split()) or "unknown reason")
+
+    note.CallDataType = "string0"  # type: ignore[attr-defined]
+    # VTK prints an error or a warning only where nobody listens.
+    watched = [algorithm, *([algorithm.GetExecutive()] if hasattr(algorithm, "GetExecutive") else [])]
+    for source in watched:
+        source.AddObserver("ErrorEvent", note)
+        source.AddObserver("WarningEvent", note)
+    result = getattr(algorithm, method)()
+    if complaints or result == 0:
+        raise InputError(f"{what} failed: {complaints[0] if complaints else 'VTK gives no reason'}")
