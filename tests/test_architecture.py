@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "model": GROUND,
     "kernels": set(),
     **{room: VALUES | {"kernels"} for room in SCENE_ROOMS},
-    "pipeline": PIPELINE,
+    "pipeline": PIPELINE | {"kernels"},  # the number of threads goes into the trace
     "report": PIPELINE | {"pipeline"},
     "cli": PIPELINE | {"pipeline", "report"},
     # The public names and ``python -m prosector``; no room may import them.
@@ -38,6 +38,7 @@ MAY_IMPORT = {
 
 MAY_USE = {
     "numba": {"kernels"},
+    "llvmlite": {"kernels"},  # numba's own intermediate language, for instructions that it has no name for
     "pydicom": {"dicom", "datasets"},
     "highdicom": {"dicom"},
     "imagecodecs": {"dicom"},

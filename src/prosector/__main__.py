@@ -1,6 +1,5 @@
-"""``python -m prosector``."""
+"""``python -m prosector``: the command line, also where pip's scripts do not run (a path with a space)."""
 
 from prosector.cli import main
 
-if __name__ == "__main__":
-    main()
+main()

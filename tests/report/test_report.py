@@ -212,6 +212,19 @@ def test_outputs_list_the_files(report: DraftReport) -> None:
     assert report.outputs[3].content == "surface of 1 triangles, 0.9 cm²"
 
 
+def test_the_source_itself_can_be_an_output() -> None:
+    (output,) = build_draft_report(
+        replace(TRACE, outputs=(Output("source", "ct.nii.gz"),)), VALUES, SOURCE, GRID
+    ).outputs
+    assert (output.kind, output.sha256) == ("Volume", TRACE.source_sha256)
+
+
+def test_hashes_stand_in_full(html: str) -> None:
+    """Those of files in the table; those of pictures that were not written below the picture."""
+    text = Page(html).text
+    assert all(step.output_sha256 in text for step in STEPS if step.id in ("front", "side", "solid", "mesh"))
+
+
 def test_what_is_absent_is_said(tmp_path: Path) -> None:
     empty = replace(TRACE, steps=(), outputs=())
     page = page_of(build_draft_report(empty, {}, Source(), GRID), tmp_path)

@@ -179,14 +179,11 @@ def _ancestors(trace: Trace, step_id: str) -> set[str]:
 
 
 def _outputs(trace: Trace, values: Mapping[str, Value]) -> tuple[OutputFile, ...]:
-    steps = {step.id: step for step in trace.steps}
+    made = {step.id: (step.output_kind, step.output_sha256) for step in trace.steps}
+    made[SOURCE] = ("Volume", trace.source_sha256)
     return tuple(
         OutputFile(
-            file=output.file,
-            step=output.step,
-            kind=steps[output.step].output_kind,
-            content=_content(values.get(output.step)),
-            sha256=steps[output.step].output_sha256,
+            output.file, output.step, made[output.step][0], _content(values.get(output.step)), made[output.step][1]
         )
         for output in trace.outputs
     )

@@ -16,7 +16,7 @@ from prosector.atomic import write_text
 from prosector.model.rendering import Rendering
 from prosector.rendering.png import write_png
 from prosector.report.json import report_document
-from prosector.report.model import DraftReport
+from prosector.report.model import DraftReport, OutputFile
 
 THUMBNAIL_PX = 400
 """A thumbnail's longer side is at most this long."""
@@ -36,7 +36,11 @@ def write_report_html(path: str | Path, report: DraftReport) -> None:
         If the file cannot be written.
     """
     thumbnails = {image.number: _data_uri(image.rendering) for image in report.images}
-    write_text(path, _template().render(**report_document(report), thumbnails=thumbnails))
+    files: dict[str, list[OutputFile]] = {}
+    for output in report.outputs:
+        files.setdefault(output.step, []).append(output)
+    page = _template().render(**report_document(report), thumbnails=thumbnails, files=list(files.values()))
+    write_text(path, page)
 
 
 @cache
