@@ -37,9 +37,11 @@ STRUCTURES = {
         # CID 7151 has no code for the whole body; its skin outline is what "body" delineates.
         Structure("body", ANATOMICAL, Code("39937001", "SCT", "Skin"), (222, 184, 160)),
         Structure("bone", ANATOMICAL, Code("3138006", "SCT", "Bone"), (241, 226, 190)),
-        Structure("vessel", ANATOMICAL, Code("59820001", "SCT", "Blood vessel"), (200, 50, 45)),
+        Structure("vessel", ANATOMICAL, Code("59820001", "SCT", "Blood Vessel"), (200, 50, 45)),
         Structure("lesion", ABNORMAL, Code("52988006", "SCT", "Lesion"), (120, 200, 90)),
         Structure("soft tissue", TISSUE, Code("87784001", "SCT", "Soft tissue"), (205, 130, 110)),
+        # for labels that come without a name
+        Structure("unspecified tissue", TISSUE, TISSUE, (200, 200, 120)),
         Structure("table", PHYSICAL, Code("86407004", "SCT", "Table"), (120, 130, 140)),
     )
 }

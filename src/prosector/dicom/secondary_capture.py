@@ -1,0 +1,147 @@
+"""A picture as DICOM Secondary Capture, filed into the study that it was made from.
+
+Built with pydicom alone. highdicom's ``SCImage`` serves digitised pictures: it fixes Conversion Type to
+DI and Image Type to OTHER, stamps its own clock and equipment, and validates the identity that must be
+carried as found; little of it would be left.
+
+What is left out, and why: no Frame of Reference and no image plane, since a pixel of a projection or
+rendering is no point in the patient and a viewer would draw reference lines through it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pydicom.dataset import Dataset
+from pydicom.uid import UID, SecondaryCaptureImageStorage
+
+from prosector.dicom.derived import DerivedSeries, finish, require_dicom
+from prosector.dicom.modules import (
+    add_contributing_equipment,
+    add_derivation,
+    add_equipment,
+    add_laterality,
+    add_lossy_compression,
+    add_patient_and_study,
+    add_series,
+    add_source_images,
+    add_times,
+    dicom_date,
+    dicom_time,
+    put,
+)
+from prosector.dicom.uids import derived_uid
+from prosector.errors import ParameterError
+from prosector.model.camera import orientation_letters
+from prosector.model.digest import digest
+from prosector.model.rendering import Rendering
+from prosector.model.source import Source
+from prosector.model.structures import Code
+
+CALIBRATION = "Parallel projection: distances in the plane of the picture"
+"""Pixel Spacing Calibration Description (0028,0A04), at most 64 characters."""
+
+
+def build_secondary_capture(
+    rendering: Rendering,
+    source: Source,
+    *,
+    series: DerivedSeries,
+    instance_number: int,
+    derivation_description: str,
+    derivation_codes: Sequence[Code],
+    supervised: bool = False,
+    sop_instance_uid: str | None = None,
+) -> Dataset:
+    """Build a Secondary Capture Image (PS3.3 A.8.1): RGB, 8 bits, in the base study.
+
+    Parameters
+    ----------
+    rendering : Rendering
+        Its pixels are stored as they are; nothing is drawn, so no identity is burned in.
+    source : Source
+        The series that it was made from: patient and study are carried over, and every image is named in
+        the Source Image Sequence.
+    series : DerivedSeries
+        The series that it goes into.
+    instance_number : int
+        Instance Number (0020,0013), from 1.
+    derivation_description : str
+        How it was made, in words; cut to what Derivation Description (0008,2111) holds.
+    derivation_codes : sequence of Code
+        At least one of CID 7203; ``codes.METHOD_DERIVATIONS`` has those of each method.
+    supervised : bool
+        Whether a physician supervised; if not, the object says so.
+    sop_instance_uid : str, optional
+        By default a function of series, number, time of creation and content.
+
+    Returns
+    -------
+    pydicom Dataset
+        With file meta information, ready for :func:`prosector.dicom.derived.write_dicom`.
+
+    Raises
+    ------
+    NoDicomSourceError
+        If the source is not DICOM.
+    ParameterError
+        If the instance number is below 1, or no derivation code is given.
+    """
+    require_dicom(source)
+    if instance_number < 1 or not derivation_codes:
+        raise ParameterError("a derived picture has an instance number from 1 and at least one derivation code")
+    identity = (series.instance_uid, str(instance_number), series.created.isoformat(), digest(rendering))
+    dataset = Dataset()
+    dataset.SOPClassUID = SecondaryCaptureImageStorage
+    dataset.SOPInstanceUID = UID(sop_instance_uid or derived_uid("secondary capture", *identity))
+    add_patient_and_study(dataset, source)
+    add_series(dataset, series, source.modality, source.acquisition)
+    add_laterality(dataset, source.acquisition)
+    add_equipment(dataset, series.workstation)
+    add_contributing_equipment(dataset, source, series)
+    add_times(dataset, series.created)
+    add_derivation(dataset, derivation_description, derivation_codes, supervised)
+    add_source_images(dataset, source, spatial_locations_preserved="NO")
+    add_lossy_compression(dataset, source.acquisition)
+    dataset.InstanceNumber = instance_number
+    _add_capture(dataset, series)
+    _add_image(dataset, rendering)
+    return finish(dataset)
+
+
+def _add_capture(dataset: Dataset, series: DerivedSeries) -> None:
+    """SC Equipment (C.8.6.1) and the dates of the SC Image module (C.8.6.2)."""
+    dataset.ConversionType = "WSD"
+    put(dataset, "SecondaryCaptureDeviceManufacturer", series.workstation.manufacturer)
+    put(dataset, "SecondaryCaptureDeviceManufacturerModelName", series.workstation.model)
+    put(dataset, "SecondaryCaptureDeviceSoftwareVersions", series.workstation.software_version)
+    put(dataset, "DateOfSecondaryCapture", dicom_date(series.created))
+    put(dataset, "TimeOfSecondaryCapture", dicom_time(series.created))
+
+
+def _add_image(dataset: Dataset, rendering: Rendering) -> None:
+    """General Image (C.7.6.1), Image Pixel (C.7.6.3) and the spacing of the SC Image module."""
+    letters = rendering.letters or orientation_letters(rendering.camera)
+    dataset.ImageType = ["DERIVED", "SECONDARY"]
+    # towards the right end of the rows and the bottom end of the columns (C.7.6.1.1.1)
+    dataset.PatientOrientation = [letters["right"], letters["bottom"]]
+    dataset.BurnedInAnnotation = "NO"
+    width, height = rendering.size
+    dataset.SamplesPerPixel = 3
+    dataset.PhotometricInterpretation = "RGB"
+    dataset.PlanarConfiguration = 0
+    dataset.Rows = height
+    dataset.Columns = width
+    dataset.BitsAllocated = 8
+    dataset.BitsStored = 8
+    dataset.HighBit = 7
+    dataset.PixelRepresentation = 0
+    # GEOMETRY (10.7.1.3): no detector was there to be magnified; under a parallel view the value holds at
+    # every depth. Nominal Scanned Pixel Spacing is for film scanners and stays out.
+    spacing = f"{rendering.pixel_spacing_mm:.10g}"
+    dataset.PixelSpacing = [spacing, spacing]
+    dataset.PixelSpacingCalibrationType = "GEOMETRY"
+    dataset.PixelSpacingCalibrationDescription = CALIBRATION
+    pixels = rendering.pixels.tobytes()
+    put(dataset, "PixelData", pixels + b"\0" * (len(pixels) % 2))
+    dataset["PixelData"].VR = "OB"
