@@ -39,7 +39,7 @@ lint:
 docs:
 	$(INSTALL) docs
 	@echo "== docs"
-	@$(RUN) -m mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict --quiet
 	@echo "Documentation: site/index.html"
 
 check: lint test docs demo

@@ -142,6 +142,19 @@ def test_json_holds_every_key_and_the_whole_trace(report: DraftReport, tmp_path:
     assert data["patient"]["name"].startswith("Doe^Jane")
 
 
+def test_documented_keys_are_the_keys(report: DraftReport, repository: Path) -> None:
+    page = (repository / "docs" / "reference" / "report.md").read_text(encoding="utf-8")
+    rows = [line for line in page.splitlines() if line.startswith("| `")]
+    document = report_document(report)
+    assert {key for row in rows for key in re.findall(r"`(\w+)`", row.split("|")[1])} == set(document)
+    for section in ("status", "patient", "base_study", "source_series", "geometry", "workstation"):
+        (row,) = [row for row in rows if row.startswith(f"| `{section}`")]
+        assert all(f"`{key}`" in row or f"the {key}" in row for key in document[section]), section
+    for section in ("techniques", "structures", "images", "outputs"):
+        (row,) = [row for row in rows if row.startswith(f"| `{section}`")]
+        assert all(f"`{key}`" in row for key in document[section][0]), section
+
+
 def test_never_complete_and_says_so_first(report: DraftReport, html: str) -> None:
     status = report_document(report)["status"]
     assert (status["supervised"], status["complete"], status["state"]) == (False, False, "draft")
