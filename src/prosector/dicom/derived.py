@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pydicom
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import UID, ExplicitVRLittleEndian
+from pydicom.uid import RE_VALID_UID, UID, ExplicitVRLittleEndian
 
 from prosector._version import __version__
 from prosector.atomic import atomic_path
@@ -83,7 +84,7 @@ class DerivedSeries:
                 f"a derived series' description begins with 3D and has at most {LO_LENGTH} characters; "
                 f"found {self.description!r}"
             )
-        if not UID(self.instance_uid).is_valid:
+        if not re.match(RE_VALID_UID, self.instance_uid):
             raise ParameterError(f"(0020,000E) Series Instance UID: {self.instance_uid!r} is not a UID")
 
 

@@ -16,8 +16,9 @@ from highdicom import AlgorithmIdentificationSequence
 from highdicom.color import CIELabColor
 from highdicom.seg import Segmentation, SegmentDescription
 from highdicom.sr import CodedConcept
+from pydicom import config
 from pydicom.dataset import Dataset
-from pydicom.uid import UID
+from pydicom.uid import UID, CTImageStorage
 from pydicom.valuerep import DS
 
 from prosector._version import __version__
@@ -32,6 +33,7 @@ from prosector.dicom.modules import (
     add_series,
     add_source_images,
     add_times,
+    put,
 )
 from prosector.dicom.segmentation_read import read_segmentation as read_segmentation
 from prosector.dicom.uids import derived_uid
@@ -96,8 +98,19 @@ def build_segmentation(
     labels = _numbered_from_one(labelmap)
     identity = (series.instance_uid, str(instance_number), series.created.isoformat(), digest(labelmap))
     uid = sop_instance_uid or derived_uid("segmentation", *identity)
+    with config.disable_value_validation():  # the source's UIDs are carried as found
+        dataset = _encode(labelmap, labels, source, series, uid)
+    dataset.InstanceNumber = instance_number
+    _add_context(dataset, source, series)
+    add_derivation(dataset, derivation_description, [SEGMENTATION], supervised)
+    _name_source_class(dataset, labelmap.geometry, source)
+    return finish(dataset)
+
+
+def _encode(labelmap: LabelMap, labels: Array, source: Source, series: DerivedSeries, uid: str) -> Segmentation:
+    """The object as highdicom makes it."""
     station = series.workstation
-    dataset = Segmentation(
+    return Segmentation(
         source_images=_headers(labelmap.geometry, source),
         pixel_array=labels,
         segmentation_type="BINARY",
@@ -105,7 +118,7 @@ def build_segmentation(
         series_instance_uid=series.instance_uid,
         series_number=series.number,
         sop_instance_uid=uid,
-        instance_number=instance_number,
+        instance_number=1,
         manufacturer=station.manufacturer,
         manufacturer_model_name=station.model,
         software_versions=station.software_version,
@@ -114,12 +127,6 @@ def build_segmentation(
         content_description=series.description,
         omit_empty_frames=True,
     )
-    _add_context(dataset, source, series)
-    add_derivation(dataset, derivation_description, [SEGMENTATION], supervised)
-    if len(source.sop_instance_uids) not in (1, labelmap.geometry.shape[0]):
-        for frame in dataset.PerFrameFunctionalGroupsSequence:
-            del frame.DerivationImageSequence  # a cropped or resampled grid: no frame is one source image
-    return finish(dataset)
 
 
 def _numbered_from_one(labelmap: LabelMap) -> Array:
@@ -130,7 +137,7 @@ def _numbered_from_one(labelmap: LabelMap) -> Array:
     if not present[1:].any():
         raise EmptyResultError("the label map is empty: a segmentation without a voxel cannot be written")
     numbers = [s.number for s in labelmap.segments]
-    unknown = sorted(set(np.flatnonzero(present)) - {0} - set(numbers))
+    unknown = sorted(set(np.flatnonzero(present).tolist()) - {0} - set(numbers))
     if unknown:
         raise InputError(f"labels {unknown[:10]} have no segment; name each label that occurs")
     if numbers == list(range(1, len(numbers) + 1)):
@@ -158,7 +165,7 @@ def _headers(geometry: Geometry, source: Source) -> list[Dataset]:
             setattr(header, keyword, None)
         header.StudyInstanceUID = source.study.instance_uid
         header.SeriesInstanceUID = source.series_instance_uid
-        header.SOPClassUID = source.sop_class_uid
+        header.SOPClassUID = CTImageStorage  # a plain slice, whatever it was cut from; _name_source_class says
         header.SOPInstanceUID = uids[k if len(uids) == count else 0]
         header.Modality = source.modality
         header.FrameOfReferenceUID = _frame_of_reference(geometry, source)
@@ -220,3 +227,14 @@ def _add_context(dataset: Dataset, source: Source, series: DerivedSeries) -> Non
     organization = UID(derived_uid("dimensions", dataset.SOPInstanceUID))
     for item in (*dataset.DimensionOrganizationSequence, *dataset.DimensionIndexSequence):
         item.DimensionOrganizationUID = organization
+
+
+def _name_source_class(dataset: Dataset, geometry: Geometry, source: Source) -> None:
+    """Give each frame's reference the SOP class of the source; drop it where no frame is one source image."""
+    cropped_or_resampled = len(source.sop_instance_uids) not in (1, geometry.shape[0])
+    for frame in dataset.PerFrameFunctionalGroupsSequence:
+        if cropped_or_resampled:
+            del frame.DerivationImageSequence
+        else:
+            reference = frame.DerivationImageSequence[0].SourceImageSequence[0]
+            put(reference, "ReferencedSOPClassUID", source.sop_class_uid)

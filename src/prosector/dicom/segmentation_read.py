@@ -96,6 +96,9 @@ def _open(path: Path) -> Dataset:
 
 def _frames(dataset: Dataset) -> Iterator[Array]:
     """Frames (rows, columns), one at a time, so that a long segmentation is never unpacked whole."""
+    if dataset.BitsAllocated == 1 and not dataset.file_meta.TransferSyntaxUID.is_encapsulated:
+        yield from _unpacked(dataset)
+        return
     frames = iter_pixels(dataset)
     while True:
         try:
@@ -109,6 +112,23 @@ def _frames(dataset: Dataset) -> Iterator[Array]:
             ) from error
         except Exception as error:
             raise FileFormatError("(7FE0,0010) Pixel Data of the DICOM Segmentation cannot be decoded") from error
+
+
+def _unpacked(dataset: Dataset) -> Iterator[Array]:
+    """Frames of one bit a pixel, low bit first; frames follow one another within a byte (PS3.5 8.1.1).
+
+    By hand, since pydicom refuses frames that do not end with a byte.
+    """
+    rows, columns = int(dataset.Rows), int(dataset.Columns)
+    size = rows * columns
+    packed = np.frombuffer(dataset.PixelData, dtype=np.uint8)
+    count = int(dataset.NumberOfFrames)
+    if packed.size * 8 < size * count:
+        raise FileFormatError(f"(7FE0,0010) Pixel Data holds {packed.size} bytes, too few for {count} frames")
+    for n in range(count):
+        first, last = n * size, (n + 1) * size
+        bits = np.unpackbits(packed[first // 8 : -(-last // 8)], bitorder="little")
+        yield bits[first % 8 : first % 8 + size].reshape(rows, columns)
 
 
 def _group(groups: Dataset, shared: Dataset, keyword: str) -> Dataset:

@@ -218,7 +218,7 @@ def _read_legend(image: Nifti1Image) -> dict[int, Segment]:
         if extension.get_code() != COMMENT:
             continue
         try:
-            legend = json.loads(extension.text if hasattr(extension, "text") else extension.get_content())
+            legend = json.loads(extension.text)
             if legend["format"] == LEGEND:
                 return {int(row["number"]): _segment(row) for row in legend["segments"]}
         except (ValueError, TypeError, KeyError):
