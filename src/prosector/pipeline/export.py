@@ -174,7 +174,13 @@ def _write_dicom(path: Path, value: Value, provenance: Provenance) -> None:
         )
     else:
         assert isinstance(value, LabelMap)
-        dataset = build_segmentation(value, source, series=series, instance_number=provenance.instance_number)
+        dataset = build_segmentation(
+            value,
+            source,
+            series=series,
+            instance_number=provenance.instance_number,
+            derivation_description=provenance.words,
+        )
     write_dicom(path, dataset)
 
 
