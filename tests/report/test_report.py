@@ -302,6 +302,7 @@ def test_limitations(change: dict[str, Any], geometry: Geometry, expected: list[
     assert all(words in line for words, line in zip(expected, found, strict=True))
 
 
-def test_loader_warnings_come_first() -> None:
-    source = replace(SOURCE, warnings=("Gantry tilt tag is empty.",))
-    assert limitations_of(source, tilted(18.5))[0] == "Gantry tilt tag is empty."
+def test_loader_warnings_come_first_and_are_not_said_twice() -> None:
+    source = replace(SOURCE, warnings=("gantry tilt: slices are sheared by 18.50°", "a slice was read twice"))
+    expected = ("Gantry tilt: slices are sheared by 18.50°", "A slice was read twice")
+    assert limitations_of(source, tilted(18.5, 0.8)) == expected

@@ -23,7 +23,7 @@ def limitations_of(source: Source, geometry: Geometry) -> tuple[str, ...]:
     acquisition = source.acquisition
     thickness = acquisition.slice_thickness_mm
     distance = geometry.slice_distance_mm
-    found = list(source.warnings)
+    found = [warning[:1].upper() + warning[1:] for warning in source.warnings]
     if thickness is None:
         found.append("The series does not state its slice thickness.")
     elif thickness > THICK_SLICE_MM:
@@ -33,7 +33,7 @@ def limitations_of(source: Source, geometry: Geometry) -> tuple[str, ...]:
     if max(geometry.spacing_mm) > ANISOTROPY * min(geometry.spacing_mm):
         k, j, i = geometry.spacing_mm
         found.append(f"Voxels are elongated ({k:.2f} × {j:.2f} × {i:.2f} mm): surfaces may show steps.")
-    if geometry.tilt_degrees > TILT_DEGREES:
+    if geometry.tilt_degrees > TILT_DEGREES and not any("tilt" in warning for warning in source.warnings):
         found.append(
             f"The slices are stacked at {geometry.tilt_degrees:.1f}° to their normal (gantry tilt); the 3D images "
             "follow the tilted grid, nothing was resampled."
