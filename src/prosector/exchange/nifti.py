@@ -50,6 +50,9 @@ SCANNER = 1
 AXIS_TOLERANCE = 0.01
 """How far (in voxels a step) a file's axes may stray from the grid's and still be a reordering of them."""
 
+SAME_PLACE_VOXELS = 0.1
+"""How far a file's corners may lie from the grid's; headers of other programs are rounded."""
+
 LABEL_LEVEL, VOLUME_LEVEL = 6, 1
 """gzip levels: labels shrink a lot at little cost; noise of voxels hardly shrinks more when given time."""
 
@@ -119,7 +122,9 @@ def read_labels_nifti(path: str | Path, geometry: Geometry) -> LabelMap:
     path = Path(path)
     image, data = _load(path)
     labels, affine = _reordered(data, LPS_TO_RAS @ image.affine, geometry)
-    geometry.require_same(Geometry(labels.shape, affine), str(path))
+    found = Geometry(labels.shape, affine)
+    if found.shape != geometry.shape or _voxels_off(found, geometry) > SAME_PLACE_VOXELS:
+        geometry.require_same(found, str(path))
     highest = int(labels.max())
     labels = np.ascontiguousarray(labels, dtype=np.uint8 if highest < 256 else np.uint16)
     return LabelMap(labels, geometry, _segments(labels, _read_legend(image)))
@@ -210,6 +215,11 @@ def _reordered(data: Array, affine: Array, geometry: Geometry) -> tuple[Array, A
             turned[:, 3] += turned[:, axis] * (result.shape[axis] - 1)
             turned[:, axis] *= -1
     return result, turned
+
+
+def _voxels_off(found: Geometry, geometry: Geometry) -> float:
+    """Largest distance of a corner from where it ought to be, in steps of the grid."""
+    return float(np.abs(geometry.to_index(found.corners_lps) - geometry.to_index(geometry.corners_lps)).max())
 
 
 def _read_legend(image: Nifti1Image) -> dict[int, Segment]:
