@@ -16,7 +16,7 @@ from numba.extending import intrinsic
 from prosector.kernels._jit import inline, parallel_kernel
 
 
-@intrinsic  # type: ignore[misc,unused-ignore]
+@intrinsic
 def popcount(_context: Any, word: Any) -> Any:
     """Number of set bits of a uint64, as int64."""
 
@@ -26,14 +26,13 @@ def popcount(_context: Any, word: Any) -> Any:
     return types.int64(types.uint64), generate if word == types.uint64 else None
 
 
-@intrinsic  # type: ignore[misc,unused-ignore]
+@intrinsic
 def lowest_bit(_context: Any, word: Any) -> Any:
     """Index of the lowest set bit of a uint64 that is not zero, as uint64."""
 
-    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        from llvmlite import ir
-
-        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
+    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        never_zero = context.get_constant(types.boolean, True)
+        return builder.cttz(arguments[0], never_zero)
 
     return types.uint64(types.uint64), generate if word == types.uint64 else None
 

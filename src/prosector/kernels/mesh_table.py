@@ -32,7 +32,7 @@ EDGES: tuple[tuple[int, int], ...] = (
 def _face_cycles() -> tuple[Loop, ...]:
     """The corners of each face, counter-clockwise as seen from outside the cell in the frame (k, j, i)."""
     bits = (4, 2, 1)
-    cycles = []
+    cycles: list[Loop] = []
     for axis in range(3):
         u, v = bits[(axis + 1) % 3], bits[(axis + 2) % 3]
         cycles.append((0, v, u | v, u))

@@ -59,11 +59,12 @@ def _inner_gradient(flat, at, slice_step, row_step):  # type: ignore[no-untyped-
 
 @inline
 def _on_inner_edge(flat, level, at, step, slice_step, row_step):  # type: ignore[no-untyped-def]
-    """Part of the step, and gradient, on an edge whose ends have neighbours on all sides."""
-    part = _crossing(np.float64(flat[at]), np.float64(flat[at + step]), level)
+    """Part of the step, rise along it, and gradient, on an edge whose ends have neighbours on all sides."""
+    low, high = np.float64(flat[at]), np.float64(flat[at + step])
+    part = _crossing(low, high, level)
     ak, aj, ai = _inner_gradient(flat, at, slice_step, row_step)
     bk, bj, bi = _inner_gradient(flat, at + step, slice_step, row_step)
-    return part, ak + part * (bk - ak), aj + part * (bj - aj), ai + part * (bi - ai)
+    return part, high - low, ak + part * (bk - ak), aj + part * (bj - aj), ai + part * (bi - ai)
 
 
 @inline
@@ -71,12 +72,15 @@ def _on_border_edge(voxels, level, k, j, i, axis):  # type: ignore[no-untyped-de
     """The same on any edge, one end of which may lie outside the volume, half a step beyond the surface."""
     depth, rows, columns = voxels.shape
     k1, j1, i1 = k + (axis == 2), j + (axis == 1), i + (axis == 0)
-    if k < 0 or j < 0 or i < 0 or k1 >= depth or j1 >= rows or i1 >= columns:
-        return 0.5, 0.0, 0.0, 0.0
-    part = _crossing(np.float64(voxels[k, j, i]), np.float64(voxels[k1, j1, i1]), level)
+    if k < 0 or j < 0 or i < 0:
+        return 0.5, 1.0, 0.0, 0.0, 0.0
+    if k1 >= depth or j1 >= rows or i1 >= columns:
+        return 0.5, -1.0, 0.0, 0.0, 0.0
+    low, high = np.float64(voxels[k, j, i]), np.float64(voxels[k1, j1, i1])
+    part = _crossing(low, high, level)
     ak, aj, ai = _border_gradient(voxels, k, j, i)
     bk, bj, bi = _border_gradient(voxels, k1, j1, i1)
-    return part, ak + part * (bk - ak), aj + part * (bj - aj), ai + part * (bi - ai)
+    return part, high - low, ak + part * (bk - ak), aj + part * (bj - aj), ai + part * (bi - ai)
 
 
 @inline
@@ -147,12 +151,17 @@ def place_vertices(  # type: ignore[no-untyped-def]
                         i = 64 * w + np.int64(bit) - margin
                         if inner_row and 1 <= i < voxels.shape[2] - 2:
                             at = inner_start + np.uint64(i)
-                            part, gk, gj, gi = _on_inner_edge(flat, level, at, step, slice_step, row_step)
+                            part, rise, gk, gj, gi = _on_inner_edge(flat, level, at, step, slice_step, row_step)
                         else:
-                            part, gk, gj, gi = _on_border_edge(voxels, level, k, j, i, axis)
+                            part, rise, gk, gj, gi = _on_border_edge(voxels, level, k, j, i, axis)
+                        if rise * (gk * along_k + gj * along_j + gi * along_i) <= 0.0:
+                            # Noise, or a sheet one voxel thick: outward is what the edge itself says.
+                            gk += along_k * (rise - gk)
+                            gj += along_j * (rise - gj)
+                            gi += along_i * (rise - gi)
                         size = gk * gk + gj * gj + gi * gi
-                        if not (size > 0.0 and size < math.inf):
-                            # Flat or no number, as in a sheet one voxel thick: look along the edge.
+                        if not (size > 0.0 and size < math.inf and rise == rise):
+                            # An end is infinite or no number.
                             inward = -1.0 if bits[r, w] >> bit & np.uint64(1) else 1.0
                             gk, gj, gi = inward * along_k, inward * along_j, inward * along_i
                         position = (k + part * along_k, j + part * along_j, i + part * along_i)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -84,26 +85,53 @@ def write_mesh(path: str | Path, mesh: Mesh) -> None:
 
 
 def read_mesh(path: str | Path) -> Mesh:
-    """Read a mesh in LPS millimetres; normals are computed from its triangles.
+    """Read a mesh in LPS millimetres, of the kinds that :func:`write_mesh` writes.
+
+    Normals are computed from the triangles; corners of an STL at the same place become one vertex.
 
     Raises
     ------
     UsageError
         If the ending is not one of those that can be read.
     FileFormatError
-        If the file is absent or holds no surface of triangles.
+        If the file is absent, truncated or holds no surface of triangles.
     """
-    reader = _READERS[_ending(path)]()
-    if not Path(path).is_file():
+    path, ending = Path(path), _ending(path)
+    if not path.is_file():
         raise FileFormatError(f"no file {path}")
+    if ending in _SIZES and _SIZES[ending](path) != path.stat().st_size:
+        raise FileFormatError(f"{path} is not a whole binary {ending} file of triangles; write it again")
+    reader = _READERS[ending]()
     reader.SetFileName(str(path))
     try:
-        mesh = to_mesh(update(reader, f"reading {path}"))
+        return to_mesh(update(reader, f"reading {path}"))
     except InputError as error:
-        raise FileFormatError(str(error)) from error
-    if len(mesh.faces) == 0:
-        raise FileFormatError(f"{path} holds no triangles")
-    return mesh
+        raise FileFormatError(f"{error}: it is not a whole {ending} file of triangles; write it again") from error
+
+
+def _stl_size(path: Path) -> int:
+    """Size that the header promises: 80 bytes, the number of triangles, 50 bytes for each."""
+    with path.open("rb") as file:
+        start = file.read(84)
+    return 84 + 50 * struct.unpack_from("<I", start, 80)[0] if len(start) == 84 else -1
+
+
+def _ply_size(path: Path) -> int:
+    """Size that the header promises for float vertex properties and triangles of int corners.
+
+    VTK's reader trusts the header and runs beyond the end of a truncated file.
+    """
+    with path.open("rb") as file:
+        header, end, _ = file.read(4096).partition(b"end_header\n")
+    lines = [line.split() for line in header.decode("ascii", "replace").splitlines()]
+    counts = {line[1]: int(line[2]) for line in lines if line[:1] == ["element"] and line[2:3] and line[2].isdigit()}
+    if not end or ["format", "binary_little_endian", "1.0"] not in lines or set(counts) != {"vertex", "face"}:
+        return -1
+    floats = sum(line[:2] == ["property", "float"] for line in lines)
+    return len(header) + len(end) + counts["vertex"] * 4 * floats + counts["face"] * 13
+
+
+_SIZES: dict[str, Callable[[Path], int]] = {".stl": _stl_size, ".ply": _ply_size}
 
 
 def _ending(path: str | Path) -> str:

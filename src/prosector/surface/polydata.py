@@ -1,14 +1,18 @@
-"""Mesh to VTK's polygonal data and back, and VTK's complaints as our errors."""
+"""Mesh to VTK's polygonal data and back, and VTK's failures as our errors."""
 
 from __future__ import annotations
 
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
-from vtkmodules.vtkCommonCore import vtkPoints
+from vtkmodules.vtkCommonCore import vtkObject, vtkPoints
 from vtkmodules.vtkCommonDataModel import vtkCellArray, vtkPolyData
+from vtkmodules.vtkCommonMisc import vtkErrorCode
 
 from prosector.errors import FileFormatError, InputError
 from prosector.kernels.mesh_normals import vertex_normals
@@ -67,10 +71,14 @@ def update(algorithm: Any, what: str) -> Any:
     Raises
     ------
     InputError
-        With VTK's own words, which would otherwise go to the terminal.
+        If no triangles come out.
     """
-    _run(algorithm, "Update", what)
-    return algorithm.GetOutput()
+    with _silence():
+        algorithm.Update()
+    polydata = algorithm.GetOutput()
+    if polydata is None or polydata.GetNumberOfPolys() == 0:
+        raise InputError(f"{what} left no triangles")
+    return polydata
 
 
 def write(writer: Any, target: Path) -> None:
@@ -82,25 +90,18 @@ def write(writer: Any, target: Path) -> None:
         If VTK could not write the file.
     """
     writer.SetFileName(str(target))
+    with _silence():
+        done = writer.Write()
+    if done == 0 or writer.GetErrorCode() != 0:
+        raise OSError(errno.EIO, vtkErrorCode.GetStringFromErrorCode(writer.GetErrorCode()))
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Keep VTK's words from the terminal; failure is seen in what it returns."""
+    before = vtkObject.GetGlobalWarningDisplay()
+    vtkObject.GlobalWarningDisplayOff()
     try:
-        _run(writer, "Write", "writing the surface")
-    except InputError as error:
-        raise OSError(0, str(error)) from error
-
-
-def _run(algorithm: Any, method: str, what: str) -> None:
-    complaints: list[str] = []
-
-    def note(_caller: Any, event: str, text: str = "") -> None:
-        if event == "ErrorEvent":
-            complaints.append(" ".join(text.split()) or "unknown reason")
-
-    note.CallDataType = "string0"  # type: ignore[attr-defined]
-    # VTK prints an error or a warning only where nobody listens.
-    watched = [algorithm, *([algorithm.GetExecutive()] if hasattr(algorithm, "GetExecutive") else [])]
-    for source in watched:
-        source.AddObserver("ErrorEvent", note)
-        source.AddObserver("WarningEvent", note)
-    result = getattr(algorithm, method)()
-    if complaints or result == 0:
-        raise InputError(f"{what} failed: {complaints[0] if complaints else 'VTK gives no reason'}")
+        yield
+    finally:
+        vtkObject.SetGlobalWarningDisplay(before)

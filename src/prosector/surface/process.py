@@ -17,14 +17,20 @@ from prosector.model.geometry import Array
 from prosector.model.mesh import Mesh
 from prosector.surface.polydata import build_mesh, to_mesh, to_polydata, update
 
-SMOOTHING_ITERATIONS = 30
-SMOOTHING_PASSBAND = 0.05
+SMOOTHING_ITERATIONS = 50
+SMOOTHING_PASSBAND = 0.02
+"""Chosen by eye and by the radius error of voxelised spheres: the stairs of slices 2.5 mm apart are gone."""
+
+LEAST_VOLUME_KEPT = 0.5
+"""A component that smoothing leaves with less of its volume is too small to be smoothed."""
 
 
-def smooth_mesh(
-    mesh: Mesh, *, iterations: int = SMOOTHING_ITERATIONS, passband: float = SMOOTHING_PASSBAND
-) -> Mesh:
+def smooth_mesh(mesh: Mesh, *, iterations: int = SMOOTHING_ITERATIONS, passband: float = SMOOTHING_PASSBAND) -> Mesh:
     """Smooth without shrinking, with a windowed sinc filter.
+
+    The filter alone takes some per cent of the volume of thin parts; each closed component is put back to
+    its volume by moving it along its normals, all by the same distance. Components of a few voxels, of
+    which the filter would leave less than half, stay as they are.
 
     Parameters
     ----------
@@ -50,6 +56,7 @@ def smooth_mesh(
         raise ParameterError(f"smoothing takes at least one iteration; found {iterations}")
     if not 0 < passband <= 2:
         raise ParameterError(f"the pass band of smoothing is above 0 and at most 2; found {passband}")
+    mesh = build_mesh(mesh.vertices_lps, mesh.faces)
     smoothing = vtkWindowedSincPolyDataFilter()
     smoothing.SetInputData(to_polydata(mesh))
     smoothing.SetNumberOfIterations(iterations)
@@ -58,7 +65,8 @@ def smooth_mesh(
     smoothing.NonManifoldSmoothingOn()
     smoothing.FeatureEdgeSmoothingOff()
     smoothing.BoundarySmoothingOn()
-    return to_mesh(update(smoothing, "smoothing"))
+    smoothed = vtk_to_numpy(update(smoothing, "smoothing").GetPoints().GetData())
+    return _with_volumes_of(mesh, build_mesh(smoothed, mesh.faces))
 
 
 def reduce_mesh(mesh: Mesh, fraction: float) -> Mesh:
@@ -149,6 +157,46 @@ def remove_specks(mesh: Mesh, minimum_area_mm2: float) -> Mesh:
     return _select(mesh, (areas >= minimum_area_mm2)[component])
 
 
+def _with_volumes_of(before: Mesh, after: Mesh) -> Mesh:
+    """Move each closed component of ``after`` along its normals until it has its volume of ``before``."""
+    component, _ = _components(before)
+    of_vertex = np.zeros(len(before.vertices_lps), dtype=np.int64)
+    of_vertex[before.faces.ravel()] = np.repeat(component, 3)
+    wanted, _ = _volumes_and_areas(before, component)
+    closed = _are_closed(before, component)
+    left = _volumes_and_areas(after, component)[0]
+    too_small = closed & (left * np.sign(wanted) < LEAST_VOLUME_KEPT * np.abs(wanted))
+    unsmoothed = too_small[of_vertex][:, None]
+    after = build_mesh(np.where(unsmoothed, before.vertices_lps, after.vertices_lps), before.faces)
+    for _ in range(2):  # the area changes as the surface moves; the second step is a fine correction
+        volumes, areas = _volumes_and_areas(after, component)
+        distance = np.where(closed & ~too_small, (wanted - volumes) / np.maximum(areas, 1e-30), 0.0)
+        after = build_mesh(after.vertices_lps + distance[of_vertex][:, None] * after.normals_lps, before.faces)
+    return after
+
+
+def _volumes_and_areas(mesh: Mesh, component: Array) -> tuple[Array, Array]:
+    """Enclosed volume (mm³) and area (mm²) of each component; a volume is negative for a cavity's wall."""
+    points = mesh.vertices_lps.astype(np.float64) - mesh.vertices_lps.mean(axis=0, dtype=np.float64)
+    a, b, c = (points[mesh.faces[:, n]] for n in range(3))
+    cross = np.cross(b - a, c - a)
+    volumes = np.bincount(component, weights=np.einsum("ij,ij->i", a, cross) / 6)
+    return volumes, np.bincount(component, weights=np.linalg.norm(cross, axis=1) / 2)
+
+
+def _are_closed(mesh: Mesh, component: Array) -> Array:
+    """Whether each component has no border.
+
+    Around a vertex, the next corners of its faces are the previous corners of others; where the fan is
+    open, one of each is left over, and the sums of their numbers differ.
+    """
+    balance = np.zeros(len(mesh.vertices_lps))
+    for n in range(3):
+        steps = mesh.faces[:, (n + 1) % 3].astype(np.float64) - mesh.faces[:, (n + 2) % 3]
+        balance += np.bincount(mesh.faces[:, n], weights=steps, minlength=len(balance))
+    return np.asarray(np.bincount(component, weights=balance[mesh.faces[:, 0]] != 0) == 0)
+
+
 def _components(mesh: Mesh) -> tuple[Array, Array]:
     """Component of each face, and each component's area in mm²."""
     connectivity = vtkPolyDataConnectivityFilter()
@@ -158,9 +206,7 @@ def _components(mesh: Mesh) -> tuple[Array, Array]:
     polydata = update(connectivity, "finding components")
     of_point = vtk_to_numpy(polydata.GetPointData().GetArray("RegionId")).astype(np.int64)
     of_face = of_point[mesh.faces[:, 0]]
-    a, b, c = (mesh.vertices_lps[mesh.faces[:, n]].astype(np.float64) for n in range(3))
-    areas = np.linalg.norm(np.cross(b - a, c - a), axis=1) / 2
-    return of_face, np.bincount(of_face, weights=areas)
+    return of_face, _volumes_and_areas(mesh, of_face)[1]
 
 
 def _select(mesh: Mesh, faces_kept: Array) -> Mesh:
