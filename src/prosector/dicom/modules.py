@@ -18,14 +18,13 @@ from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 
 from prosector.dicom.codes import ACQUISITION_EQUIPMENT, PROCESSING_EQUIPMENT, SOURCE_IMAGE, code_sequence
-from prosector.dicom.derived import DerivedSeries, Workstation
+from prosector.dicom.derived import LO_LENGTH, DerivedSeries, Workstation
 from prosector.model.source import Acquisition, Equipment, Source
 from prosector.model.structures import Code
 
 SH_LENGTH = 16
-LO_LENGTH = 64
 ST_LENGTH = 1024
-"""Characters that a short string, a long string and a short text hold (PS3.5 6.2)."""
+"""Characters that a short string and a short text hold (PS3.5 6.2)."""
 
 UNSUPERVISED = "Not made under physician supervision."
 """Said in Derivation Description (0008,2111) of everything that no physician supervised."""

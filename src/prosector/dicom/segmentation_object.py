@@ -23,9 +23,8 @@ from pydicom.valuerep import DS
 
 from prosector._version import __version__
 from prosector.dicom.codes import NEIGHBORHOOD_ANALYSIS, SEGMENTATION
-from prosector.dicom.derived import DerivedSeries, finish, require_dicom
+from prosector.dicom.derived import LO_LENGTH, DerivedSeries, finish, require_dicom
 from prosector.dicom.modules import (
-    LO_LENGTH,
     add_contributing_equipment,
     add_derivation,
     add_equipment,
