@@ -12,7 +12,7 @@ from prosector.model.geometry import Array
 from prosector.model.labels import LabelMap
 from prosector.model.mesh import Mesh
 from prosector.model.volume import Volume
-from prosector.surface.process import SMOOTHING_ITERATIONS, SMOOTHING_PASSBAND, smooth_mesh
+from prosector.surface.process import SMOOTHING_ITERATIONS, SMOOTHING_PASSBAND, smooth_mesh, with_volume
 
 
 def extract_mesh(volume: Volume, level: float, *, closed: bool = True) -> Mesh:
@@ -63,7 +63,8 @@ def extract_label_mesh(
     segment : str or None
         Name of the segment; None takes all of them as one object.
     smooth : bool
-        Whether to take off the stairs that the voxels leave, without shrinking.
+        Whether to take off the stairs that the voxels leave. The surface then encloses as much as the
+        voxels hold, within 0.1 %.
     iterations, passband : int, float
         As of :func:`prosector.surface.process.smooth_mesh`.
 
@@ -82,7 +83,11 @@ def extract_label_mesh(
     affine = np.array(labelmap.geometry.affine)
     affine[:3, 3] = labelmap.geometry.to_lps([s.start for s in box])
     mesh = Mesh(*isosurface(np.ascontiguousarray(mask[box]).view(np.uint8), 0.5, affine, closed=True))
-    return smooth_mesh(mesh, iterations=iterations, passband=passband) if smooth else mesh
+    if not smooth:
+        return mesh
+    # Cutting the corners of voxels takes volume off everywhere alike; it is given back in the same way.
+    voxels_mm3 = np.count_nonzero(mask) * labelmap.geometry.voxel_volume_mm3
+    return with_volume(smooth_mesh(mesh, iterations=iterations, passband=passband), voxels_mm3)
 
 
 def _bounding_box(mask: Array) -> tuple[slice, slice, slice] | None:

@@ -45,8 +45,8 @@ def _vtp_writer(mesh: Mesh) -> Any:
     writer.SetByteOrderToLittleEndian()
     polydata = to_polydata(mesh, with_normals=True)
     remark = vtkStringArray()
-    remark.SetName("Remark")
-    remark.InsertNextValue(REMARK)
+    remark.SetName(REMARK)  # a name stands readable in the header, a value would be compressed
+    remark.InsertNextValue("left, posterior, superior; millimetres")
     polydata.GetFieldData().AddArray(remark)
     writer.SetInputData(polydata)
     return writer
