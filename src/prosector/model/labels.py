@@ -66,5 +66,7 @@ class LabelMap:
 
     def volumes_mm3(self) -> dict[str, float]:
         """Voxel count of each segment times the voxel's volume."""
-        counts = np.bincount(self.labels.ravel(), minlength=256)
+        counts = np.zeros(65536, dtype=np.int64)
+        for plane in self.labels:  # bincount widens its input eightfold: never the whole volume at once
+            counts += np.bincount(plane.ravel(), minlength=counts.size)
         return {s.name: float(counts[s.number]) * self.geometry.voxel_volume_mm3 for s in self.segments}
