@@ -22,10 +22,15 @@ SKIN_HU = -500.0
 """Half way between air and skin: where a surface lies that the voxels average."""
 
 THICK_MM = 8.0
-"""A further piece that holds a ball of this radius is a limb rather than a part of the table."""
+"""A further piece that holds a ball of this radius is a limb, unless it runs unchanged along the table; one
+that holds a ball of twice the radius is a limb in any case: tables are hollow."""
 
 PERSISTENT = 0.75
 """What stands at one place of the table's cross-section in this share of the slices belongs to the table."""
+
+EXTRUDED = 0.92
+"""A thick piece belongs to the table when this share of its shadow along the table is filled that much:
+no limb keeps its cross-section so well."""
 
 APPENDAGE_MM = 70.0
 """Thin parts of the body (ears, fingers, folds of skin) are no longer than this; sheets and lines are."""
@@ -125,8 +130,9 @@ def _main_pieces(mask: Array, matrix: Array) -> Array:
     keep[int(np.argmax(volumes))] = True
     large = np.flatnonzero((volumes >= PIECE_MM3) & ~keep)
     if large.size:
-        depth = shrink(mask, matrix, THICK_MM)
-        keep[large] = (pieces.sums(depth)[large] > 0) & ~_table_like(pieces, large)
+        thick = pieces.sums(shrink(mask, matrix, THICK_MM))[large] > 0
+        massive = pieces.sums(shrink(mask, matrix, 2 * THICK_MM))[large] > 0
+        keep[large] = massive | (thick & ~_table_like(pieces, large))
     return pieces.mask(keep)
 
 
@@ -136,7 +142,7 @@ def _table_like(pieces: Components, chosen: Array) -> Array:
     for n, number in enumerate(chosen):
         piece = pieces.mask(np.arange(pieces.count) == number)
         shadow = piece.mean(axis=0, dtype=np.float32)
-        result[n] = float((shadow >= PERSISTENT).sum()) >= PERSISTENT * float((shadow > 0).sum())
+        result[n] = float((shadow >= EXTRUDED).sum()) >= EXTRUDED * float((shadow > 0).sum())
     return result
 
 
