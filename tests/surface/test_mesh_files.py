@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import struct
 from pathlib import Path
 
@@ -88,6 +89,19 @@ def test_places_that_cannot_be_written(mesh: Mesh, tmp_path: Path) -> None:
     with pytest.raises(EmptyResultError, match="no file is written"):
         write_mesh(tmp_path / "empty.stl", empty)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["bone.stl", "file"]
+
+
+@pytest.mark.parametrize("ending", MESH_ENDINGS)
+def test_no_room_for_the_whole_file(mesh: Mesh, tmp_path: Path, ending: str, capfd: pytest.CaptureFixture[str]) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4000, limits[1]))
+    try:
+        with pytest.raises(OutputError, match="cannot write"):
+            write_mesh(tmp_path / f"bone{ending}", mesh)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not list(tmp_path.iterdir())
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("ending", MESH_ENDINGS)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -77,11 +79,14 @@ def write_mesh(path: str | Path, mesh: Mesh) -> None:
     OutputError
         If the file cannot be written.
     """
-    writer_of = _WRITERS[_ending(path)]
+    ending = _ending(path)
     if len(mesh.faces) == 0:
         raise EmptyResultError("the surface has no triangles, so no file is written")
     with atomic_path(path) as partial:
-        write(writer_of(mesh), partial)
+        write(_WRITERS[ending](mesh), partial)
+        if ending in _SIZES and _SIZES[ending](partial) != partial.stat().st_size:
+            # VTK's PLY writer does not notice a full disk.
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def read_mesh(path: str | Path) -> Mesh:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -93,7 +94,9 @@ def write(writer: Any, target: Path) -> None:
     with _silence():
         done = writer.Write()
     if done == 0 or writer.GetErrorCode() != 0:
-        raise OSError(errno.EIO, vtkErrorCode.GetStringFromErrorCode(writer.GetErrorCode()))
+        full = writer.GetErrorCode() == vtkErrorCode.OutOfDiskSpaceError
+        code = errno.ENOSPC if full else errno.EIO
+        raise OSError(code, os.strerror(code))
 
 
 @contextmanager

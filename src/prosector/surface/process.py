@@ -96,6 +96,9 @@ def with_volume(mesh: Mesh, volume_mm3: float) -> Mesh:
 def reduce_mesh(mesh: Mesh, fraction: float) -> Mesh:
     """Remove triangles where the surface is flattest.
 
+    Nearly all of a closed surface stays closed: on bone from CT, VTK's filter left about one edge in
+    thirty thousand with another number of triangles than two, which slicers of 3D printers mend.
+
     Parameters
     ----------
     mesh : Mesh
