@@ -3,11 +3,16 @@ import dataclasses
 import numpy as np
 import pytest
 
+from prosector.dicom.read import read_series
 from prosector.errors import ParameterError, UnknownNameError
+from prosector.model.camera import fit_camera
 from prosector.model.geometry import Geometry
 from prosector.model.source import Source
 from prosector.model.volume import HOUNSFIELD, Volume
 from prosector.rendering import presets
+from prosector.rendering.isosurface import render_surface
+from prosector.rendering.projection import project
+from prosector.rendering.volume import render_volume
 
 CT_NAMES = ("ct-bone", "ct-muscle-bone", "ct-vessels", "ct-lung", "ct-soft-tissue")
 MR_NAMES = ("mr-brain", "mr-angio")
@@ -178,3 +183,30 @@ def test_presets_cannot_be_changed():
         look.windows["mip"] = look.window
     with pytest.raises(dataclasses.FrozenInstanceError):
         look.level = 3.0
+
+
+@pytest.fixture(scope="module", params=["chest_cta/dicom", "mr_brain_mprage"])
+def patient(request, real_data):
+    return read_series(real_data / request.param)
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize("method", ["mip", "average", "volume", "surface"])
+def test_every_preset_shows_a_patient_neither_black_nor_burnt_out(patient, method):
+    """A minimum is left out: through the whole patient it meets the air in front of it on every ray."""
+    size = (64, 64)
+    camera = fit_camera(patient.geometry, size)
+    for name in presets.names(presets.modality_of(patient)):
+        look = presets.preset(name).resolved(patient)
+        if method == "volume":
+            pixels = render_volume(patient, camera, size, look.transfer).pixels
+        elif method == "surface":
+            pixels = render_surface(patient, camera, size, look.level, look.color_rgb).pixels
+        elif name == "ct-lung" and method == "mip":
+            continue  # its window is for slabs: through the whole chest every ray meets bone or heart
+        else:
+            pixels = project(patient, camera, size, method, look.window_for(method)).pixels
+        grey = pixels.max(axis=2)
+        assert (grey > 25).mean() > 0.2, f"{name} is almost black"
+        assert grey[grey > 25].std() > 15, f"{name} has no contrast"
+        assert (pixels.min(axis=2) >= 250).mean() < 0.15, f"{name} is burnt out"
