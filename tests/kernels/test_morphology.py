@@ -78,7 +78,8 @@ def test_refine_takes_core_and_judges_reach() -> None:
     out = np.empty(voxels.shape, dtype=np.uint8)
     morphology.refine(voxels, 5.0, core, reach, np.array([2, 2, 2]), out)
     assert out[:, :2, :2].all()
-    assert out[:, 2:, 4].all() and not out[:, 2:, 5].any()
+    assert out[:, 2:, 4].all()
+    assert not out[:, 2:, 5].any()
     assert out.sum() == 8 + 4
 
 

@@ -91,7 +91,7 @@ def test_the_air_that_an_arm_encloses_with_the_trunk_is_outside() -> None:
         pytest.param(AXIAL * [1, 1, -1], id="mirrored"),
         pytest.param(np.array([[2.5, 0, 0], [0, 0, 1.7], [0, -1.7, 0]]), id="sagittal"),
         pytest.param(np.array([[0, 0, 1.7], [2.5, 0, 0], [0, -1.7, 0]]), id="coronal"),
-        pytest.param(AXIAL + [[0, 0, 0], [0.7, 0, 0], [0, 0, 0]], id="gantry tilt"),
+        pytest.param(AXIAL + np.array([[0, 0, 0], [0.7, 0, 0], [0, 0, 0]]), id="gantry tilt"),
         pytest.param(AXIAL * [2, 0.8, 0.8], id="thick slices"),
     ],
 )
@@ -142,7 +142,7 @@ def test_ears_stay_and_sheets_go() -> None:
 def test_mr_needs_no_units() -> None:
     geometry = axial()
     head, dark = ball(0, 0, 0, 80, 70, 60), ball(0, 20, 0, 20, 20, 20)
-    parts = [Part(lambda x, y, z: x < np.inf, 6.0), Part(head, 400.0), Part(dark, 10.0)]
+    parts = [Part(box((-999, 999), (-999, 999)), 6.0), Part(head, 400.0), Part(dark, 10.0)]
     found = segment_body(scan(geometry, parts, noise=3.0, modality="MR")).labels
     assert dice(found, truth(geometry, head)) >= 0.98
 

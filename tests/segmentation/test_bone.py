@@ -72,7 +72,7 @@ def test_contrast_filled_vessels_are_no_bone(blood: float) -> None:
 def test_a_vessel_on_the_bone_takes_none_of_it_away() -> None:
     geometry = axial()
     touching = ellipse(12, -6, 11, 11)
-    parts = [Part(touching, 400.0)] + body()[2:]
+    parts = [Part(touching, 400.0), *body()[2:]]
     found = segment_bone(scan(geometry, [*body()[:2], *parts], noise=20)).labels
     only_vessel = truth(geometry, touching) & ~truth(geometry, VERTEBRA)
     assert found[only_vessel].mean() < 0.05
@@ -91,7 +91,7 @@ def test_a_canal_that_goes_on_is_no_marrow() -> None:
     [
         pytest.param(AXIAL * [-1, 1, 1], id="mirrored"),
         pytest.param(np.array([[1.5, 0, 0], [0, 0, 1.0], [0, -1.0, 0]]), id="sagittal"),
-        pytest.param(AXIAL + [[0, 0, 0], [0.5, 0, 0], [0, 0, 0]], id="gantry tilt"),
+        pytest.param(AXIAL + np.array([[0, 0, 0], [0.5, 0, 0], [0, 0, 0]]), id="gantry tilt"),
     ],
 )
 def test_any_grid_gives_the_same_bone(matrix: Array) -> None:

@@ -75,7 +75,9 @@ def test_work_in_the_plane_stays_in_its_slice() -> None:
     mask[1, 5:15, 5:15] = 1
     mask[1, 10, :] = 1
     out = opened_in_plane(mask, np.eye(3), 2.0)
-    assert out[1, 8, 8] and not out[1, 10, 1] and not out[[0, 2]].any()
+    assert out[1, 8, 8]
+    assert not out[1, 10, 1]
+    assert not out[[0, 2]].any()
     mask[1, :, 9] = 0
     assert closed_in_plane(mask, np.eye(3), 1.0)[1, 8, 9]
 

@@ -107,7 +107,7 @@ def _ct_body(coarse: Coarse) -> tuple[Array, bool]:
     shell = SHELL * int(solid.sum() - table.sum()) < int(thin.sum())
     if shell:
         # a skull model or a cast: opening would take its walls away, and a shell holds no body apart from itself
-        body = filled_slices(closed(_main_pieces(solid & ~table & 1, matrix), matrix, THIN_MM))
+        body = filled_slices(closed(_main_pieces(solid & ~table & 1, matrix), matrix, 2 * THIN_MM))
     else:
         trunk = _main_pieces(thick, matrix)
         trunk |= _appendages(thin, trunk, values, matrix)
@@ -159,17 +159,21 @@ def _appendages(thin: Array, trunk: Array, values: Array, matrix: Array) -> Arra
 
 def _signal_body(coarse: Coarse, threshold: float) -> Array:
     """Signal above the threshold, its largest piece, closed and filled across all three axes."""
-    solid = (coarse.voxels > threshold).view(np.uint8)
+    # specks of noise and ghosts go first, or closing would join them
+    solid = opened((coarse.voxels > threshold).view(np.uint8), coarse.matrix, 0.5 * THIN_MM)
     if not solid.any():
-        raise EmptyResultError("no body: the volume shows no signal above its background")
-    body = closed(solid, coarse.matrix, PASSAGE_MM)
+        raise EmptyResultError("no body: the volume shows nothing but specks of signal above its background")
+    body = closed(_largest(solid), coarse.matrix, PASSAGE_MM)
     for axis in range(3):
         body = filled_slices(body, axis)
-    body = opened(body, coarse.matrix, THIN_MM)
-    pieces = find_components(body)
-    if pieces.count == 0:
-        raise EmptyResultError("no body: the volume shows only specks of signal above its background")
-    return pieces.mask(pieces.sizes == pieces.sizes.max())
+    return _largest(body)
+
+
+def _largest(mask: Array) -> Array:
+    pieces = find_components(mask)
+    keep = np.zeros(pieces.count, dtype=bool)
+    keep[int(np.argmax(pieces.sizes))] = True
+    return pieces.mask(keep)
 
 
 def _robust_range(voxels: Array) -> tuple[float, float]:
