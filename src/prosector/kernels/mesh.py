@@ -87,6 +87,37 @@ def count(bits, shape, triangle_counts, counts):  # type: ignore[no-untyped-def]
             counts[r, 3] = triangles
 
 
+@inline
+def _start_row(first_vertex, r, rows, numbers):  # type: ignore[no-untyped-def]
+    """First vertices of the eight runs of edges that the cells of a row touch: four along i, two each j and k."""
+    for n in range(4):
+        numbers[n] = first_vertex[r + (n & 1) + (n >> 1) * rows, 0]
+    numbers[4], numbers[5] = first_vertex[r, 1], first_vertex[r + rows, 1]
+    numbers[6], numbers[7] = first_vertex[r, 2], first_vertex[r + 1, 2]
+
+
+@inline
+def _cross(bits, r, rows, w, last, last_mask, crossed):  # type: ignore[no-untyped-def]
+    """Crossed edges of the same eight runs within a word."""
+    for n in range(4):
+        crossed[n] = edges_along_i(bits, r + (n & 1) + (n >> 1) * rows, w, last, last_mask)
+    crossed[4], crossed[5] = bits[r, w] ^ bits[r + 1, w], bits[r + rows, w] ^ bits[r + rows + 1, w]
+    crossed[6], crossed[7] = bits[r, w] ^ bits[r + rows, w], bits[r + 1, w] ^ bits[r + rows + 1, w]
+
+
+@inline
+def _number_edges(numbers, crossed, bit, vertex):  # type: ignore[no-untyped-def]
+    """Vertex on each of the twelve edges of the cell at a bit; meaningless where the edge is not crossed."""
+    one = np.uint64(1)
+    before = (one << bit) - one
+    for n in range(4):
+        vertex[n] = numbers[n] + popcount(crossed[n] & before)
+    for n in range(4, 8):
+        number = numbers[n] + popcount(crossed[n] & before)
+        vertex[2 * n - 4] = number
+        vertex[2 * n - 3] = number + np.int64(crossed[n] >> bit & one)
+
+
 @parallel_kernel
 def connect(bits, shape, first_vertex, first_face, tasks, triangle_counts, triangle_edges, mirrored, faces):  # type: ignore[no-untyped-def]
     """Write the triangles of every cell.
@@ -108,66 +139,41 @@ def connect(bits, shape, first_vertex, first_face, tasks, triangle_counts, trian
     faces : (m, 3) int32 array
         Filled.
     """
-    depth, rows, columns = shape
+    rows, columns = shape[1], shape[2]
     last = (columns - 1) // 64
     last_mask = (np.uint64(1) << np.uint64((columns - 1) % 64)) - np.uint64(1)
-    one = np.uint64(1)
     second, third = (2, 1) if mirrored else (1, 2)
     for task in prange(len(tasks) - 1):
         vertex = np.empty(12, dtype=np.int32)
+        numbers = np.empty(8, dtype=np.int64)
+        crossed = np.empty(8, dtype=np.uint64)
         for r in range(tasks[task], tasks[task + 1]):
-            if r % rows + 1 >= rows or r // rows + 1 >= depth:
-                continue
             face = first_face[r]
             if first_face[r + 1] == face:
                 continue
-            rb, rc, rd = r + 1, r + rows, r + rows + 1
-            ia, ib, ic, id_ = first_vertex[r, 0], first_vertex[rb, 0], first_vertex[rc, 0], first_vertex[rd, 0]
-            ja, jc = first_vertex[r, 1], first_vertex[rc, 1]
-            ka, kb = first_vertex[r, 2], first_vertex[rb, 2]
+            _start_row(first_vertex, r, rows, numbers)
             for w in range(last + 1):
-                a, b, c, d = bits[r, w], bits[rb, w], bits[rc, w], bits[rd, w]
-                a1, b1, c1, d1 = shifted(bits, r, w), shifted(bits, rb, w), shifted(bits, rc, w), shifted(bits, rd, w)
+                a, b, c, d = bits[r, w], bits[r + 1, w], bits[r + rows, w], bits[r + rows + 1, w]
+                a1, b1 = shifted(bits, r, w), shifted(bits, r + 1, w)
+                c1, d1 = shifted(bits, r + rows, w), shifted(bits, r + rows + 1, w)
                 cells = (a | b | c | d | a1 | b1 | c1 | d1) & ~(a & b & c & d & a1 & b1 & c1 & d1)
+                if cells == 0:  # then no edge that starts here is crossed either
+                    continue
                 if w == last:
                     cells &= last_mask
-                if cells == 0 and (a | b | c | d) == (a & b & c & d):
-                    continue
-                xa = edges_along_i(bits, r, w, last, last_mask)
-                xb = edges_along_i(bits, rb, w, last, last_mask)
-                xc = edges_along_i(bits, rc, w, last, last_mask)
-                xd = edges_along_i(bits, rd, w, last, last_mask)
-                ya, yc, za, zb = a ^ b, c ^ d, a ^ c, b ^ d
+                _cross(bits, r, rows, w, last, last_mask, crossed)
                 while cells != 0:
                     bit = lowest_bit(cells)
-                    cells &= cells - one
+                    cells &= cells - np.uint64(1)
                     case = _case(a, b, c, d, a1, b1, c1, d1, bit)
-                    before = (one << bit) - one
-                    vertex[0] = ia + popcount(xa & before)
-                    vertex[1] = ib + popcount(xb & before)
-                    vertex[2] = ic + popcount(xc & before)
-                    vertex[3] = id_ + popcount(xd & before)
-                    vertex[4] = ja + popcount(ya & before)
-                    vertex[5] = vertex[4] + np.int32(ya >> bit & one)
-                    vertex[6] = jc + popcount(yc & before)
-                    vertex[7] = vertex[6] + np.int32(yc >> bit & one)
-                    vertex[8] = ka + popcount(za & before)
-                    vertex[9] = vertex[8] + np.int32(za >> bit & one)
-                    vertex[10] = kb + popcount(zb & before)
-                    vertex[11] = vertex[10] + np.int32(zb >> bit & one)
+                    _number_edges(numbers, crossed, bit, vertex)
                     for n in range(np.int64(triangle_counts[case])):
                         faces[face, 0] = vertex[triangle_edges[case, 3 * n]]
                         faces[face, second] = vertex[triangle_edges[case, 3 * n + 1]]
                         faces[face, third] = vertex[triangle_edges[case, 3 * n + 2]]
                         face += 1
-                ia += popcount(xa)
-                ib += popcount(xb)
-                ic += popcount(xc)
-                id_ += popcount(xd)
-                ja += popcount(ya)
-                jc += popcount(yc)
-                ka += popcount(za)
-                kb += popcount(zb)
+                for n in range(8):
+                    numbers[n] += popcount(crossed[n])
 
 
 def isosurface(

@@ -84,6 +84,23 @@ def _on_border_edge(voxels, level, k, j, i, axis):  # type: ignore[no-untyped-de
 
 
 @inline
+def _inward(gk, gj, gi, axis, rise, outside_first):  # type: ignore[no-untyped-def]
+    """The gradient, made to agree with which end of the edge is inside."""
+    along_k, along_j, along_i = 1.0 * (axis == 2), 1.0 * (axis == 1), 1.0 * (axis == 0)
+    if rise * (gk * along_k + gj * along_j + gi * along_i) <= 0.0:
+        # Noise, or a sheet one voxel thick: along the edge, the two samples on it decide.
+        gk += along_k * (rise - gk)
+        gj += along_j * (rise - gj)
+        gi += along_i * (rise - gi)
+    size = gk * gk + gj * gj + gi * gi
+    if size > 0.0 and size < math.inf and rise == rise:
+        return gk, gj, gi
+    # An end is infinite or no number.
+    sign = 1.0 if outside_first else -1.0
+    return sign * along_k, sign * along_j, sign * along_i
+
+
+@inline
 def _write(position, gradient, affine, to_covector, vertices, normals, vertex):  # type: ignore[no-untyped-def]
     """Carry a vertex and its outward normal from the grid to space."""
     k, j, i = position
@@ -154,16 +171,8 @@ def place_vertices(  # type: ignore[no-untyped-def]
                             part, rise, gk, gj, gi = _on_inner_edge(flat, level, at, step, slice_step, row_step)
                         else:
                             part, rise, gk, gj, gi = _on_border_edge(voxels, level, k, j, i, axis)
-                        if rise * (gk * along_k + gj * along_j + gi * along_i) <= 0.0:
-                            # Noise, or a sheet one voxel thick: outward is what the edge itself says.
-                            gk += along_k * (rise - gk)
-                            gj += along_j * (rise - gj)
-                            gi += along_i * (rise - gi)
-                        size = gk * gk + gj * gj + gi * gi
-                        if not (size > 0.0 and size < math.inf and rise == rise):
-                            # An end is infinite or no number.
-                            inward = -1.0 if bits[r, w] >> bit & np.uint64(1) else 1.0
-                            gk, gj, gi = inward * along_k, inward * along_j, inward * along_i
+                        outside_first = (bits[r, w] >> bit & np.uint64(1)) == 0
+                        gk, gj, gi = _inward(gk, gj, gi, axis, rise, outside_first)
                         position = (k + part * along_k, j + part * along_j, i + part * along_i)
                         _write(position, (gk, gj, gi), affine, to_covector, vertices, normals, vertex)
                         vertex += 1
