@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from prosector.errors import EmptyResultError
+from prosector.kernels import morphology
 from prosector.model.geometry import Array
 from prosector.model.labels import LabelMap, Segment
 from prosector.model.progress import Progress, silent
@@ -31,6 +32,9 @@ PERSISTENT = 0.75
 EXTRUDED = 0.92
 """A thick piece belongs to the table when this share of its shadow along the table is filled that much:
 no limb keeps its cross-section so well."""
+
+GAP_SLICES = 3
+"""A shell whose wall is too thin to be seen in fewer than twice as many slices is filled there too."""
 
 APPENDAGE_MM = 70.0
 """Thin parts of the body (ears, fingers, folds of skin) are no longer than this; sheets and lines are."""
@@ -107,7 +111,8 @@ def _ct_body(coarse: Coarse) -> tuple[Array, bool]:
     shell = SHELL * int(solid.sum() - table.sum()) < int(thin.sum())
     if shell:
         # a skull model or a cast: opening would take its walls away, and a shell holds no body apart from itself
-        body = filled_slices(closed(_main_pieces(solid & ~table & 1, matrix), matrix, 2 * THIN_MM))
+        body = filled_slices(closed(_main_pieces(solid & ~table & 1, matrix), matrix, THIN_MM))
+        body = _closed_along(body, GAP_SLICES)
     else:
         trunk = _main_pieces(thick, matrix)
         trunk |= _appendages(thin, trunk, values, matrix)
@@ -144,6 +149,16 @@ def _table_like(pieces: Components, chosen: Array) -> Array:
         shadow = piece.mean(axis=0, dtype=np.float32)
         result[n] = float((shadow >= EXTRUDED).sum()) >= EXTRUDED * float((shadow > 0).sum())
     return result
+
+
+def _closed_along(mask: Array, slices: int) -> Array:
+    """Close gaps of fewer than twice so many slices."""
+    line = np.zeros((2 * slices + 1, 3), dtype=np.int64)
+    line[:, 0] = np.arange(-slices, slices + 1)
+    wide, out = np.empty_like(mask), np.empty_like(mask)
+    morphology.dilate(mask, line, wide)
+    morphology.erode(wide, line, out)
+    return out
 
 
 def _appendages(thin: Array, trunk: Array, values: Array, matrix: Array) -> Array:
