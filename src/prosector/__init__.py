@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from prosector.pipeline.export import write_value as write_value
     from prosector.pipeline.run import run as run
     from prosector.pipeline.run import run_operation as run_operation
+    from prosector.pipeline.source import read_volume as read_volume
 
 _HOMES = {
     "Camera": "prosector.model.camera",
@@ -40,6 +41,7 @@ _HOMES = {
     "Window": "prosector.model.window",
     "fit_camera": "prosector.model.camera",
     "read_series": "prosector.dicom.read",
+    "read_volume": "prosector.pipeline.source",
     "run": "prosector.pipeline.run",
     "run_operation": "prosector.pipeline.run",
     "scan": "prosector.dicom.scan",

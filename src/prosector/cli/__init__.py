@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
+from pathlib import Path
 
 import click
 
@@ -22,6 +24,9 @@ COMMANDS = {
 """Commands and their one-line help; ``prosector.cli.<name>`` holds each."""
 
 INTERRUPTED = 130
+INTERNAL = 70
+TRACEBACK = "PROSECTOR_TRACEBACK"
+"""Environment variable that shows the traceback of an internal error."""
 
 
 class _Commands(click.Group):
@@ -79,3 +84,17 @@ def main(arguments: list[str] | None = None) -> None:
     except OSError as error:
         click.echo(f"error: {error.strerror or type(error).__name__}: {error.filename or ''}", err=True)
         sys.exit(4)
+    except Exception as error:
+        if os.environ.get(TRACEBACK):
+            raise
+        click.echo(f"internal error: {type(error).__name__}{_place(error)}. Nothing half-written was left behind. "
+                   f"Run it again with {TRACEBACK}=1 and report what it prints", err=True)  # fmt: skip
+        sys.exit(INTERNAL)
+
+
+def _place(error: Exception) -> str:
+    """Where it happened, without the message, which could name the patient."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f" in {Path(trace.tb_frame.f_code.co_filename).name}, line {trace.tb_lineno}" if trace else ""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,8 +15,6 @@ from prosector.model.progress import Progress
 
 if TYPE_CHECKING:
     from prosector.model.volume import Volume
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 PATH = click.Path(path_type=Path)
 
@@ -40,20 +40,57 @@ def progress_bar() -> Iterator[Progress]:
         yield report
 
 
-def series_options(function: F) -> F:
-    """Add PATH and --series, the same for every command that reads one series."""
-    function = click.option("--series", metavar="UID", help="Series Instance UID, or the end of one.")(function)
-    return click.argument("path", type=PATH)(function)
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What to load, as the command line says it."""
+
+    path: Path
+    series: str | None
+    volume: int | None
+    gaps: str
+    tilt: str
+    modality: str | None
+
+    def load(self, progress: Progress) -> Volume:
+        """Read the volume and tell what the loader warns of."""
+        from prosector.pipeline.source import read_volume
+
+        volume = read_volume(
+            self.path,
+            self.series,
+            volume=self.volume,
+            gaps=self.gaps,
+            tilt=self.tilt,
+            modality=self.modality,
+            progress=progress,
+        )
+        for warning in volume.source.warnings:
+            click.echo(f"note: {warning}", err=True)
+        return volume
 
 
-def load(path: Path, series: str | None, progress: Progress) -> Volume:
-    """Read the series and tell what the loader warns of."""
-    from prosector.dicom.read import read_series
+_OPTIONS = (
+    click.option("--series", metavar="UID", help="Series Instance UID, or the end of one."),
+    click.option("--volume", type=click.IntRange(min=1), help="Which volume of a series that holds several."),
+    click.option("--gaps", default="refuse", metavar="HOW", help="Missing or uneven slices: refuse, interpolate, "
+                 "largest-regular-run or drop-duplicates."),
+    click.option("--tilt", default="keep", metavar="HOW", help="Gantry tilt: keep, or regularize by resampling."),
+    click.option("--modality", metavar="CT|MR", help="For NIfTI, NRRD and MetaImage, which do not say."),
+)  # fmt: skip
 
-    volume = read_series(path, series, progress=progress)
-    for warning in volume.source.warnings:
-        click.echo(f"note: {warning}", err=True)
-    return volume
+
+def source_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add PATH and what chooses a volume in it, and hand them over as one ``chosen``."""
+
+    @wraps(function)
+    def command(path: Path, **options: Any) -> Any:
+        chosen = Chosen(path, *(options.pop(name) for name in ("series", "volume", "gaps", "tilt", "modality")))
+        return function(chosen=chosen, **options)
+
+    decorated: Callable[..., Any] = command
+    for option in reversed(_OPTIONS):
+        decorated = option(decorated)
+    return click.argument("path", type=PATH)(decorated)
 
 
 def size_of(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[int, int]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from prosector.atomic import require_writable
-from prosector.cli.console import PATH, load, progress_bar
+from prosector.cli.console import PATH, progress_bar
 from prosector.cli.run import run_into
 
 RECIPE = "bone-ct"
@@ -18,12 +18,13 @@ RECIPE = "bone-ct"
 def command(out: Path) -> None:
     """Load the embedded pelvis phantom, segment its bone, render it, and write the draft report."""
     from prosector.datasets.sample import sample_folder
+    from prosector.dicom.read import read_series
     from prosector.pipeline.recipes import builtin
 
     recipe = builtin(RECIPE)
     require_writable(out / "report.html")
     with progress_bar() as progress:
-        volume = load(sample_folder(), None, progress)
+        volume = read_series(sample_folder(), progress=progress)
         written = run_into(volume, recipe, out, progress)
     _tell(written, out)
 

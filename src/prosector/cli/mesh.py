@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from prosector.atomic import require_writable
-from prosector.cli.console import PATH, load, progress_bar, series_options
+from prosector.cli.console import PATH, Chosen, progress_bar, source_options
 from prosector.errors import EmptyResultError
 
 if TYPE_CHECKING:
@@ -20,15 +20,14 @@ SMOOTH_ITERATIONS = 20
 
 
 @click.command()
-@series_options
+@source_options
 @click.option("--level-hu", type=float, help="Surface at this value (HU for CT, the modality's unit otherwise).")
 @click.option("--segmentation", type=PATH, metavar="FILE", help="Surface of a segmentation: .nii.gz or .dcm.")
 @click.option("--smooth", is_flag=True, help=f"Smooth the triangles ({SMOOTH_ITERATIONS} windowed-sinc passes).")
 @click.option("--reduce", "fraction", type=click.FloatRange(0, 0.99), default=0.0, help="Share of triangles to remove.")
 @click.option("--out", type=PATH, required=True, metavar="FILE", help=".stl, .ply or .vtp, in LPS millimetres.")
 def command(
-    path: Path,
-    series: str | None,
+    chosen: Chosen,
     level_hu: float | None,
     segmentation: Path | None,
     smooth: bool,
@@ -44,7 +43,7 @@ def command(
     ending_of(Mesh, out)
     require_writable(out)
     with progress_bar() as progress:
-        volume = load(path, series, progress)
+        volume = chosen.load(progress)
         progress("extracting the surface", 0.5)
         mesh = _extract(volume, level_hu, segmentation, SMOOTH_ITERATIONS if smooth else 0, fraction)
         write_value(out, mesh)

@@ -8,14 +8,14 @@ from typing import Any
 import click
 
 from prosector.atomic import require_writable
-from prosector.cli.console import PATH, load, progress_bar, series_options, size_of, told
+from prosector.cli.console import PATH, Chosen, progress_bar, size_of, source_options, told
 from prosector.model.camera import VIEWS
 from prosector.model.recipe import SOURCE, Output, Recipe, Step
 from prosector.pipeline.operations import METHODS
 
 
 @click.command()
-@series_options
+@source_options
 @click.option("--method", type=click.Choice(METHODS), required=True, help="How to project or render.")
 @click.option("--preset", metavar="NAME", help="Named look; by default the one for modality and method.")
 @click.option("--view", type=click.Choice(tuple(VIEWS)), help="Named view (default: anterior).")
@@ -29,7 +29,7 @@ from prosector.pipeline.operations import METHODS
 @click.option("--remove-table", is_flag=True, help="Show the patient only.")
 @click.option("--bare", is_flag=True, help="No letters, scale bar or captions.")
 @click.option("--out", type=PATH, required=True, metavar="FILE", help=".png, or .dcm for a Secondary Capture.")
-def command(path: Path, series: str | None, remove_table: bool, out: Path, **options: Any) -> None:
+def command(chosen: Chosen, remove_table: bool, out: Path, **options: Any) -> None:
     """Make one picture of the series under PATH."""
     from prosector.pipeline.export import check_outputs, write_outputs
     from prosector.pipeline.run import check_recipe, run
@@ -39,7 +39,7 @@ def command(path: Path, series: str | None, remove_table: bool, out: Path, **opt
     check_outputs(recipe)
     require_writable(out)
     with progress_bar() as progress:
-        volume = load(path, series, progress)
+        volume = chosen.load(progress)
         result = run(volume, recipe, progress)
         written = write_outputs(result, out.parent, progress)
     told(written)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from prosector.atomic import require_writable
-from prosector.cli.console import PATH, load, progress_bar, series_options, told
+from prosector.cli.console import PATH, Chosen, progress_bar, source_options, told
 
 if TYPE_CHECKING:
     from prosector.model.progress import Progress
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@series_options
+@source_options
 @click.option("--recipe", required=True, metavar="NAME|FILE", help="A built-in recipe or a JSON file.")
 @click.option("--out", type=PATH, required=True, metavar="FOLDER", help="Where everything goes.")
-def command(path: Path, series: str | None, recipe: str, out: Path) -> None:
+def command(chosen: Chosen, recipe: str, out: Path) -> None:
     """Run a recipe on the series under PATH and write all that it names, trace.json and the draft report."""
     from prosector.pipeline.export import check_outputs
     from prosector.pipeline.recipes import read_recipe
@@ -31,7 +31,7 @@ def command(path: Path, series: str | None, recipe: str, out: Path) -> None:
     check_outputs(parsed)
     require_writable(out / "report.html")
     with progress_bar() as progress:
-        volume = load(path, series, progress)
+        volume = chosen.load(progress)
         written = run_into(volume, parsed, out, progress)
     told(written)
 

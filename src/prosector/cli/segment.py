@@ -9,17 +9,17 @@ from typing import Any
 import click
 
 from prosector.atomic import require_writable
-from prosector.cli.console import PATH, load, progress_bar, series_options
+from prosector.cli.console import PATH, Chosen, progress_bar, source_options
 from prosector.model.recipe import SOURCE, Output, Recipe, Step
 from prosector.pipeline.operations import TARGETS
 
 
 @click.command()
-@series_options
+@source_options
 @click.option("--target", type=click.Choice(TARGETS), required=True, help="What to delineate.")
 @click.option("--out", type=PATH, required=True, metavar="FILE", help=".nii.gz, or .dcm for a DICOM Segmentation.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def command(path: Path, series: str | None, target: str, out: Path, as_json: bool) -> None:
+def command(chosen: Chosen, target: str, out: Path, as_json: bool) -> None:
     """Delineate a structure in the series under PATH and write it as a label map."""
     from prosector.model.labels import LabelMap
     from prosector.pipeline.export import check_outputs, write_outputs
@@ -30,7 +30,7 @@ def command(path: Path, series: str | None, target: str, out: Path, as_json: boo
     check_outputs(recipe)
     require_writable(out)
     with progress_bar() as progress:
-        volume = load(path, series, progress)
+        volume = chosen.load(progress)
         result = run(volume, recipe, progress)
         (written,) = write_outputs(result, out.parent, progress)
     labels = result.values[target]

@@ -8,28 +8,37 @@ from collections.abc import Sequence
 import pydicom
 from pydicom.dataset import Dataset
 
-from prosector.dicom.header import Header
+from prosector.dicom.enhanced import read_full
+from prosector.dicom.frames import Frame
 from prosector.model.source import Acquisition, Equipment, Patient, Source, Study
 
 
-def read_source(headers: Sequence[Header], problems: Sequence[str]) -> Source:
+def read_source(frames: Sequence[Frame], problems: Sequence[str]) -> Source:
     """Build the Source from the first slice's header; UIDs from all, in slice order."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        data = pydicom.dcmread(headers[0].path, force=True, stop_before_pixels=True)
+        data = read_full(frames[0].header)
         return Source(
             modality=_text(data, "Modality") or "OT",
             series_instance_uid=_text(data, "SeriesInstanceUID"),
-            series_number=headers[0].integer("SeriesNumber"),
+            series_number=frames[0].header.integer("SeriesNumber"),
             description=_text(data, "SeriesDescription"),
-            sop_class_uid=_text(data, "SOPClassUID"),
-            sop_instance_uids=tuple(h.text("SOPInstanceUID") for h in headers),
+            sop_class_uid=frames[0].header.text("SOPClassUID"),
+            sop_instance_uids=_uids(frames),
             patient=_patient(data),
             study=_study(data),
             equipment=_equipment(data),
-            acquisition=_acquisition(data),
+            acquisition=_acquisition(data, frames[0]),
             warnings=tuple(problems),
         )
+
+
+def _uids(frames: Sequence[Frame]) -> tuple[str, ...]:
+    """One for each slice, or one for each file where files hold several."""
+    uids = tuple(f.sop_instance_uid for f in frames)
+    if not all(uids):
+        return ()
+    return uids if len(set(uids)) == len(uids) else tuple(dict.fromkeys(uids))
 
 
 def _patient(data: Dataset) -> Patient:
@@ -66,7 +75,7 @@ def _equipment(data: Dataset) -> Equipment:
     )
 
 
-def _acquisition(data: Dataset) -> Acquisition:
+def _acquisition(data: Dataset, frame: Frame) -> Acquisition:
     lossy = _text(data, "LossyImageCompression")
     return Acquisition(
         body_part=_text(data, "BodyPartExamined"),
@@ -76,13 +85,13 @@ def _acquisition(data: Dataset) -> Acquisition:
         kernel=_text(data, "ConvolutionKernel"),
         kvp=_number(data, "KVP"),
         contrast_agent=_text(data, "ContrastBolusAgent"),
-        slice_thickness_mm=_number(data, "SliceThickness"),
+        slice_thickness_mm=frame.thickness_mm,
         sequence=_text(data, "SequenceName") or _text(data, "ScanningSequence"),
         field_strength_tesla=_number(data, "MagneticFieldStrength"),
         date=_text(data, "AcquisitionDate"),
         time=_text(data, "AcquisitionTime"),
         lossy_compression=lossy if lossy in ("00", "01") else "",
-        image_type=tuple(part for part in _text(data, "ImageType").split("\\") if part),
+        image_type=frame.image_type,
     )
 
 

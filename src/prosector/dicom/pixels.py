@@ -1,183 +1,253 @@
-"""Decoding slices straight into one array, in modality units."""
+"""Decoding frames straight into one array, in modality units."""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import pydicom
-from pydicom.uid import UID
 
-from prosector.dicom.header import Header, tag_name
-from prosector.errors import MissingCodecError, MixedGeometryError, PixelDataError
+from prosector.dicom.decode import NATIVE, check_frame, decode_frame, read_native_into, stored_dtype
+from prosector.dicom.frames import Frame
+from prosector.dicom.header import tag_name
+from prosector.dicom.stack import Stack
+from prosector.errors import MixedGeometryError
 from prosector.model.geometry import Array
 from prosector.model.progress import Progress, silent
+from prosector.model.volume import compact
 
-_NATIVE = {"1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"}
+MAX_VOLUME_BYTES = 64 << 30
+EXACT_FLOAT32 = 1 << 24
+"""Whole numbers beyond this are not exact in float32."""
 
 
 @dataclass(frozen=True, slots=True)
-class PixelFormat:
-    """How stored values lie in memory (PS3.5 8.1.1)."""
+class Padding:
+    """Pixel Padding Value to its Range Limit, as stored (PS3.3 C.7.5.1.1.2)."""
 
-    bits_allocated: int
-    bits_stored: int
-    signed: bool
-
-    @property
-    def dtype(self) -> np.dtype[np.generic]:
-        """Numpy type of the stored values."""
-        return np.dtype(f"{'i' if self.signed else 'u'}{self.bits_allocated // 8}")
+    low: float
+    high: float
 
 
-def pixel_format(headers: Sequence[Header]) -> PixelFormat:
-    """The one pixel format of all slices.
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """How stored values become the volume's.
 
-    Raises
-    ------
-    PixelDataError
-        If the slices are not grey 8, 16 or 32 bit images of one format.
+    ``whole``: rescale by whole numbers, in place, in 16-bit wrap-around arithmetic; what fits is exact.
+    ``settled``: the result is known to fit ``dtype`` before any pixel is read.
     """
-    keys = ("BitsAllocated", "BitsStored", "PixelRepresentation", "SamplesPerPixel")
-    formats = {tuple(h.integer(k) for k in keys) for h in headers}
-    if len({(a, signed, samples) for a, _, signed, samples in formats}) > 1:
-        raise MixedGeometryError(
-            f"slices differ in {tag_name('BitsAllocated')} or signedness: {sorted(map(str, formats))}"
-        )
-    allocated, _, signed, samples = next(iter(formats))
-    stored = max(s or 0 for _, s, _, _ in formats)
-    if samples not in (None, 1):
-        raise PixelDataError(f"{tag_name('SamplesPerPixel')} is {samples}: colour pictures are no CT or MR volume")
-    if allocated not in (8, 16, 32) or not 0 < stored <= allocated:
-        raise PixelDataError(
-            f"{tag_name('BitsAllocated')} {allocated} with {tag_name('BitsStored')} {stored or 'absent'}; "
-            "expected 8, 16 or 32 with 1 to that many bits stored"
-        )
-    return PixelFormat(allocated, stored, bool(signed))
+
+    stored: np.dtype[Any]
+    dtype: np.dtype[Any]
+    whole: bool
+    settled: bool
 
 
-def read_voxels(headers: Sequence[Header], shape: tuple[int, int, int], progress: Progress = silent) -> Array:
-    """Decode all slices and apply their rescale (PS3.3 C.11.1.1.2).
+def read_voxels(stack: Stack, background: float, progress: Progress = silent) -> tuple[Array, tuple[str, ...]]:
+    """Decode all slices of a stack, in parallel, and apply each one's rescale (PS3.3 C.11.1.1.2).
+
+    Parameters
+    ----------
+    stack : Stack
+    background : float
+        What padding becomes, in modality units.
+    progress : callable
 
     Returns
     -------
     (k, j, i) array
         uint8, int16 or uint16 where rescaled values are exact in it, else float32.
+    tuple of str
+        What the user should know.
     """
-    fmt = pixel_format(headers)
-    rescales = {_rescale(h) for h in headers}
-    one_rescale = rescales.pop() if len(rescales) == 1 else None
-    in_place = one_rescale is not None and all(v == int(v) for v in one_rescale) and fmt.bits_allocated <= 16
-    out = np.empty(shape, dtype=fmt.dtype if in_place else np.float32)
-    for k, header in enumerate(headers):
-        stored = _read_slice(header, fmt, shape[1:])
-        if in_place:
-            out[k] = stored
+    frames = stack.frames
+    for frame in frames:
+        check_frame(frame.header, frame.number)
+    plan = _plan(frames, background)
+    shape = (len(frames), *stack.geometry.shape[1:])
+    if np.prod(shape, dtype=np.float64) * plan.dtype.itemsize > MAX_VOLUME_BYTES:
+        raise MixedGeometryError(f"{shape} voxels are more than {MAX_VOLUME_BYTES >> 30} GiB; choose fewer slices")
+    out = np.empty(shape, dtype=plan.dtype)
+    padded = np.zeros(len(frames), dtype=np.int64)
+
+    def one(k: int) -> None:
+        padded[k] = _read_plane(frames[k], plan, background, out[k])
+
+    _in_parallel(one, len(frames), progress)
+    voxels = out if plan.settled else _settle(out, frames)
+    notes = _padding_note(frames[0], int(padded.sum()), background)
+    if stack.lower is not None and stack.weight is not None:
+        voxels = _interpolate(voxels, stack.lower, stack.weight)
+    return voxels, notes
+
+
+def _in_parallel(work: Callable[[int], None], count: int, progress: Progress) -> None:
+    """Run ``work(k)`` on all processors; an error, or Ctrl-C, cancels what has not begun."""
+    threads = min(count, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    chunks = [range(n, min(n + 8, count)) for n in range(0, count, 8)]
+    done = 0
+
+    def chunk(members: range) -> int:
+        for k in members:
+            work(k)
+        return len(members)
+
+    with ThreadPoolExecutor(threads) as pool:
+        futures = [pool.submit(chunk, members) for members in chunks]
+        try:
+            for future in as_completed(futures):
+                done += future.result()
+                progress("decoding", done / count)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _plan(frames: Sequence[Frame], background: float) -> _Plan:
+    kinds = {stored_dtype(f.header) for f in {id(f.header): f for f in frames}.values()}
+    stored = np.result_type(*kinds) if len(kinds) > 1 else kinds.pop()
+    scales = {rescale_of(f) for f in frames}
+    whole = stored.kind in "iu" and all(v == int(v) for pair in scales for v in pair) and stored.itemsize <= 2
+    if stored.kind == "f" or (stored.itemsize > 2 and scales == {(1.0, 0.0)}) or not whole:
+        unscaled = stored.kind in "iu" and scales == {(1.0, 0.0)}
+        return _Plan(stored, stored if unscaled else np.dtype(np.float32), False, not unscaled)
+    bits = [f.header.integer("BitsStored") or stored.itemsize * 8 for f in frames]
+    reach = (-(1 << max(bits) - 1), (1 << max(bits) - 1) - 1) if stored.kind == "i" else (0, (1 << max(bits)) - 1)
+    ends = [slope * v + intercept for slope, intercept in scales for v in reach]
+    ends += [background] if any(f.header.has("PixelPaddingValue") for f in frames) else []
+    if scales == {(1.0, 0.0)} and stored.kind == "u" and min(ends) >= 0:
+        return _Plan(stored, stored, True, True)
+    if min(ends) >= -32768 and max(ends) <= 32767:
+        return _Plan(stored, np.dtype(np.int16), True, True)
+    if len(scales) == 1 and stored.itemsize == 2:
+        return _Plan(stored, stored, False, False)
+    return _Plan(stored, np.dtype(np.float32), False, True)
+
+
+def rescale_of(frame: Frame) -> tuple[float, float]:
+    """(slope, intercept) of a frame; identity where absent."""
+    return (frame.slope or 1.0, frame.intercept or 0.0)
+
+
+def _read_plane(frame: Frame, plan: _Plan, background: float, out: Array) -> int:
+    """Read one plane into its place; returns how many pixels were padding."""
+    header = frame.header
+    own = stored_dtype(header)
+    direct = plan.dtype.itemsize == own.itemsize and plan.dtype.kind in "iu" and own.kind in "iu"
+    native = header.transfer_syntax in NATIVE
+    if native:
+        stored = out.view(own) if direct else np.empty(out.shape, dtype=own)
+        read_native_into(header, frame.number, stored)
+    else:
+        stored = decode_frame(header, frame.number)
+    stored = _clear_unused_bits(stored, frame)
+    mask = _padding_mask(stored, frame)
+    slope, intercept = rescale_of(frame)
+    if not plan.settled:
+        if stored is not out:
+            out[...] = stored
+        if mask is not None:
+            out[mask] = _stored_background(out.dtype, slope, intercept, background)
+    else:
+        _scale_into(stored, slope, intercept, plan, out)
+        if mask is not None:
+            out[mask] = background
+    return 0 if mask is None else int(mask.sum())
+
+
+def _scale_into(stored: Array, slope: float, intercept: float, plan: _Plan, out: Array) -> None:
+    if not plan.whole:
+        if (slope, intercept) == (1.0, 0.0):
+            out[...] = stored
         else:
-            slope, intercept = _rescale(header)
-            out[k] = stored * np.float64(slope) + np.float64(intercept)
-        progress("decoding", (k + 1) / len(headers))
-    return _rescale_exactly(out, *one_rescale) if in_place and one_rescale else out
+            np.add(stored * np.float64(slope), intercept, out=out, casting="same_kind")
+        return
+    if not np.may_share_memory(stored, out):
+        np.copyto(out, stored, casting="unsafe")
+    wrapped = out.view(np.uint16) if out.itemsize == 2 else out
+    if slope != 1.0:
+        np.multiply(wrapped, wrapped.dtype.type(int(slope) & 0xFFFF), out=wrapped)
+    if intercept != 0.0:
+        np.add(wrapped, wrapped.dtype.type(int(intercept) & 0xFFFF), out=wrapped)
 
 
-def _rescale(header: Header) -> tuple[float, float]:
-    slope, intercept = header.number("RescaleSlope"), header.number("RescaleIntercept")
-    return (slope if slope else 1.0, intercept if intercept is not None else 0.0)
+def _clear_unused_bits(stored: Array, frame: Frame) -> Array:
+    """Sign-extend or clear the bits outside Bits Stored, which may hold overlays or rubbish (PS3.5 8.1.1)."""
+    if stored.dtype.kind == "f":
+        return stored
+    allocated = stored.itemsize * 8
+    bits = frame.header.integer("BitsStored") or allocated
+    high = frame.header.integer("HighBit")
+    below = 0 if high is None or not bits - 1 <= high < allocated else high + 1 - bits
+    above = allocated - bits - below
+    if above <= 0 and below == 0:
+        return stored
+    shifted = stored << stored.dtype.type(above) if above > 0 else stored
+    cleared = shifted >> stored.dtype.type(max(above, 0) + below)
+    if stored.flags.writeable:
+        stored[...] = cleared
+        return stored
+    return np.asarray(cleared)
 
 
-def _rescale_exactly(stored: Array, slope: float, intercept: float) -> Array:
-    """Whole-number rescale, in place where the result fits 16 bits."""
+def padding_of(frame: Frame) -> Padding | None:
+    """The frame's padding, None where there is none."""
+    value, limit = frame.header.number("PixelPaddingValue"), frame.header.number("PixelPaddingRangeLimit")
+    if value is None:
+        return None
+    low, high = sorted((value, value if limit is None else limit))
+    return Padding(low, high)
+
+
+def _padding_mask(stored: Array, frame: Frame) -> Array | None:
+    padding = padding_of(frame)
+    if padding is None:
+        return None
+    mask = stored == padding.low if padding.low == padding.high else (stored >= padding.low) & (stored <= padding.high)
+    return mask if mask.any() else None
+
+
+def _stored_background(dtype: np.dtype[Any], slope: float, intercept: float, background: float) -> float:
+    info = np.iinfo(dtype)
+    return float(np.clip(round((background - intercept) / slope), info.min, info.max))
+
+
+def _settle(stored: Array, frames: Sequence[Frame]) -> Array:
+    """Rescale where only the values themselves say which type holds them."""
+    slope, intercept = rescale_of(frames[0])
     low, high = sorted(float(v) * slope + intercept for v in (stored.min(), stored.max()))
-    if (slope, intercept) == (1.0, 0.0):
-        return stored if stored.dtype != np.int8 else stored.astype(np.int16)
+    if stored.itemsize > 2:
+        return compact(stored)
     if low >= -32768 and high <= 32767:
-        wide = stored if stored.itemsize == 2 else stored.astype(np.int16)
-        # two's complement arithmetic wraps to the right answer, since that fits
-        result = wide.view(np.uint16)
-        np.multiply(result, np.uint16(int(slope) & 0xFFFF), out=result)
-        np.add(result, np.uint16(int(intercept) & 0xFFFF), out=result)
-        return result.view(np.int16)
+        wrapped = stored.view(np.uint16)
+        np.multiply(wrapped, np.uint16(int(slope) & 0xFFFF), out=wrapped)
+        np.add(wrapped, np.uint16(int(intercept) & 0xFFFF), out=wrapped)
+        return wrapped.view(np.int16)
+    if stored.dtype == np.uint16 and (slope, intercept) == (1.0, 0.0):
+        return stored
     result = stored.astype(np.float32)
     np.multiply(result, np.float32(slope), out=result)
     np.add(result, np.float32(intercept), out=result)
     return result
 
 
-def _read_slice(header: Header, fmt: PixelFormat, shape: tuple[int, int]) -> Array:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            data = pydicom.dcmread(header.path, force=True)
-        except Exception as error:
-            raise PixelDataError(f"{header.path.name} cannot be read ({type(error).__name__})") from error
-        if "PixelData" not in data:
-            raise PixelDataError(f"{header.path.name} holds no {tag_name('PixelData')}")
-        if header.transfer_syntax in _NATIVE or not header.transfer_syntax:
-            return _native(bytes(data.PixelData), header, fmt, shape)
-        return _decode(data, header, shape)
+def _interpolate(voxels: Array, lower: Array, weight: Array) -> Array:
+    result = np.empty((len(lower), *voxels.shape[1:]), dtype=voxels.dtype)
+    for k, (n, w) in enumerate(zip(lower, weight, strict=True)):
+        if w in (0.0, 1.0):
+            result[k] = voxels[n + int(w)]
+        else:
+            between = voxels[n] * (1 - w) + voxels[n + 1] * w
+            result[k] = between if voxels.dtype.kind == "f" else np.rint(between)
+    return result
 
 
-def _native(raw: bytes, header: Header, fmt: PixelFormat, shape: tuple[int, int]) -> Array:
-    dtype = fmt.dtype.newbyteorder(">" if header.transfer_syntax == "1.2.840.10008.1.2.2" else "<")
-    need = shape[0] * shape[1] * dtype.itemsize
-    if len(raw) < need:
-        raise PixelDataError(
-            f"{header.path.name} is truncated: {tag_name('PixelData')} holds {len(raw)} bytes where "
-            f"{shape[0]}×{shape[1]} pixels need {need}; fetch the file again"
-        )
-    values = np.frombuffer(raw, dtype=dtype, count=shape[0] * shape[1]).reshape(shape)
-    return _mask_unused_bits(values, header, fmt)
-
-
-def _mask_unused_bits(values: Array, header: Header, fmt: PixelFormat) -> Array:
-    """Sign-extend or clear the bits above Bits Stored, which may hold overlays or rubbish."""
-    stored = header.integer("BitsStored") or fmt.bits_allocated
-    high = header.integer("HighBit")
-    low_unused = 0 if high is None else max(0, high + 1 - stored)
-    spare = fmt.bits_allocated - stored - low_unused
-    if spare <= 0 and low_unused == 0:
-        return values
-    native = values.astype(fmt.dtype)
-    return np.asarray((native << max(spare, 0)) >> (max(spare, 0) + low_unused))
-
-
-def _decode(data: pydicom.FileDataset, header: Header, shape: tuple[int, int]) -> Array:
-    try:
-        values = data.pixel_array
-    except Exception as error:
-        name = UID(header.transfer_syntax).name
-        if isinstance(error, (NotImplementedError, RuntimeError)) and "plugin" in str(error):
-            raise MissingCodecError(
-                f"no decoder for {tag_name('TransferSyntaxUID')} {name}; install it: pip install 'prosector[codecs]'"
-            ) from error
-        raise PixelDataError(f"{header.path.name}: {name} pixels cannot be decoded; fetch the file again") from error
-    if values.shape != shape:
-        raise PixelDataError(f"{header.path.name} decodes to {values.shape} pixels; its header says {shape}")
-    return np.asarray(values)
-
-
-def replace_padding(voxels: Array, headers: Sequence[Header], background: float) -> str:
-    """Set padding (PS3.3 C.7.5.1.1.2) to ``background``, in place.
-
-    Returns
-    -------
-    str
-        What was done, for the loading warnings; empty where there is no padding.
-    """
-    header = headers[0]
-    value, limit = header.number("PixelPaddingValue"), header.number("PixelPaddingRangeLimit")
-    if value is None or not isinstance(voxels, np.ndarray):
-        return ""
-    slope, intercept = _rescale(header)
-    low, high = sorted((value * slope + intercept, (value if limit is None else limit) * slope + intercept))
-    count = 0
-    for plane in voxels:  # slice by slice: a mask of the whole volume would cost half of it again
-        padded = (plane >= low) & (plane <= high) & (plane != background)
-        count += int(padded.sum())
-        plane[padded] = background
-    if not count:
-        return ""
-    found = f"{value:g}" if limit is None else f"{value:g} to {limit:g}"
-    return f"{count} pixels of {tag_name('PixelPaddingValue')} {found} are shown as background ({background:g})"
+def _padding_note(frame: Frame, count: int, background: float) -> tuple[str, ...]:
+    padding = padding_of(frame)
+    if padding is None or not count:
+        return ()
+    found = f"{padding.low:g}" if padding.low == padding.high else f"{padding.low:g} to {padding.high:g}"
+    return (f"{count} pixels of {tag_name('PixelPaddingValue')} {found} are shown as background ({background:g})",)

@@ -1,4 +1,4 @@
-"""From the slices' headers to one grid: order, step, affine.
+"""From the frames of one volume to its grid: order, step, affine; and what to do where it is irregular.
 
 PS3.3 C.7.6.2.1.1 places pixel (row j, column i) of a slice at
 ``IPP + i · PixelSpacing[1] · IOP[0:3] + j · PixelSpacing[0] · IOP[3:6]``. Slices are ordered along the
@@ -13,21 +13,30 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from prosector.dicom.header import Header, tag_name
-from prosector.errors import MissingAttributeError, MixedGeometryError, NotAVolumeError, SliceSpacingError
+from prosector.dicom.frames import Frame
+from prosector.dicom.header import tag_name
+from prosector.errors import (
+    MissingAttributeError,
+    MixedGeometryError,
+    NotAVolumeError,
+    SliceSpacingError,
+    UnknownNameError,
+)
 from prosector.model.geometry import Array, Geometry
 
-SAME_ORIENTATION = 1e-3
-"""Direction cosines of one grid differ by no more than this between slices."""
+GAPS = {
+    "refuse": "stop with an error that names the places",
+    "interpolate": "lay a regular grid and interpolate between the slices that are there",
+    "largest-regular-run": "take the longest run of evenly spaced slices",
+    "drop-duplicates": "of several slices at one place keep the first by Instance Number",
+}
+"""What to do about missing, irregular or double slices."""
 
-SAME_PIXEL_SPACING_MM = 1e-4
-"""Pixel Spacing of one grid differs by no more than this between slices."""
-
-SAME_POSITION_FRACTION = 0.02
-"""Slices closer than this fraction of the usual step lie at the same position."""
+SAME_PLACE_MM = 1e-3
+"""Slices closer than this lie at the same place."""
 
 IRREGULAR_FRACTION = 0.05
-"""Slices further than this fraction of a step from a regular grid are refused."""
+"""Slices further than this fraction of a step from a regular grid are irregular."""
 
 JITTER_FRACTION = 0.01
 """Slices further than this fraction of a step from a regular grid are warned of."""
@@ -38,136 +47,191 @@ JITTER_FLOOR_MM = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """Headers in slice order, and the grid that they form."""
+    """Frames in slice order and the grid that they make.
 
-    headers: tuple[Header, ...]
+    ``lower`` and ``weight`` are set where slices are to be interpolated: slice k of the grid is
+    ``(1 − weight[k]) · frame[lower[k]] + weight[k] · frame[lower[k] + 1]``.
+    """
+
+    frames: tuple[Frame, ...]
     geometry: Geometry
     warnings: tuple[str, ...]
+    lower: Array | None = None
+    weight: Array | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Plane:
-    row: Array
-    column: Array
-    spacing: Array
+def build_stack(frames: Sequence[Frame], gaps: str = "refuse") -> Stack:
+    """Order frames of one grid and derive their geometry.
 
-
-def build_stack(headers: Sequence[Header]) -> Stack:
-    """Order single-frame slices and derive their grid.
+    Parameters
+    ----------
+    frames : sequence of Frame
+        Of one size, orientation and spacing (see :func:`prosector.dicom.split.split`).
+    gaps : str
+        A key of :data:`GAPS`.
 
     Raises
     ------
     MissingAttributeError
         Where a slice lacks position, orientation, spacing or size.
     MixedGeometryError
-        Where slices differ in orientation, spacing or size, or do not lie in line.
+        Where slices do not lie in line.
     SliceSpacingError
-        Where slices are missing, doubled or irregularly spaced.
+        Where slices are missing, doubled or irregular and ``gaps`` refuses it.
     NotAVolumeError
         For fewer than two slices.
     """
-    if len(headers) < 2:
-        raise NotAVolumeError("one slice is no volume; at least two parallel slices are needed")
-    plane = _common_plane(headers)
-    rows, columns = _common_size(headers)
-    positions = np.stack([h.numbers("ImagePositionPatient", 3) for h in headers])
-    normal = np.cross(plane.row, plane.column)
-    order = np.argsort(positions @ normal, kind="stable")
-    positions = positions[order]
-    warnings = _check_line(positions, positions @ normal)
-    step = (positions[-1] - positions[0]) / (len(positions) - 1)
-    affine = np.eye(4)
-    affine[:3, 0] = step
-    affine[:3, 1] = plane.column * plane.spacing[0]
-    affine[:3, 2] = plane.row * plane.spacing[1]
-    affine[:3, 3] = positions[0]
-    ordered = tuple(headers[n] for n in order)
-    geometry = Geometry((len(ordered), rows, columns), affine, ordered[0].text("FrameOfReferenceUID"))
-    if not geometry.is_orthogonal:
-        warnings = (f"gantry tilt: slices are sheared by {geometry.tilt_degrees:.2f}°; kept as acquired", *warnings)
-    return Stack(ordered, geometry, (*warnings, *_thickness_warning(ordered[0], geometry)))
+    if gaps not in GAPS:
+        raise UnknownNameError("way to treat gaps", gaps, GAPS)
+    placed, positions, along_mm = _ordered(frames)
+    placed, positions, along_mm, dropped = _without_doubles(placed, positions, along_mm, gaps)
+    if len(placed) < 2:
+        raise NotAVolumeError("only one slice position; a volume needs at least two parallel slices")
+    trouble = _irregularity(positions, along_mm)
+    if trouble is None:
+        return _regular(placed, positions, dropped)
+    if isinstance(trouble, MixedGeometryError) or gaps in ("refuse", "drop-duplicates"):
+        raise trouble
+    if gaps == "interpolate":
+        return _interpolated(placed, positions, along_mm, dropped)
+    first, last = _longest_run(along_mm)
+    note = (
+        f"{len(placed) - (last - first)} of {len(placed)} slices left out: only the longest evenly spaced run, "
+        f"{along_mm[first]:.2f} to {along_mm[last - 1]:.2f} mm along the slice normal, was taken"
+    )
+    return _regular(placed[first:last], positions[first:last], (*dropped, note))
 
 
-def _common_size(headers: Sequence[Header]) -> tuple[int, int]:
-    sizes = {(h.integer("Rows"), h.integer("Columns")) for h in headers}
-    if len(sizes) > 1:
-        found = ", ".join(sorted(f"{r}×{c}" for r, c in sizes))
-        raise MixedGeometryError(f"slices differ in {tag_name('Rows')} × {tag_name('Columns')}: {found}")
-    rows, columns = sizes.pop()
-    if not rows or not columns or rows < 0 or columns < 0:
+def _ordered(frames: Sequence[Frame]) -> tuple[list[Frame], Array, Array]:
+    for frame in frames:
+        if frame.problem or frame.position is None or frame.orientation is None:
+            raise MissingAttributeError(frame.problem or "a slice without a place")
+    if not frames:
+        raise NotAVolumeError("no slices")
+    first = frames[0]
+    if min(first.size) < 1:
         raise MissingAttributeError(f"{tag_name('Rows')} or {tag_name('Columns')} is absent or zero")
-    return rows, columns
+    assert first.orientation is not None
+    positions = np.stack([f.position for f in frames])  # type: ignore[misc]
+    along = positions @ np.cross(first.orientation[:3], first.orientation[3:])
+    instance = [f.header.integer("InstanceNumber") or 0 for f in frames]
+    order = np.lexsort(([f.number for f in frames], instance, np.round(along / SAME_PLACE_MM)))
+    return [frames[n] for n in order], positions[order], along[order]
 
 
-def _common_plane(headers: Sequence[Header]) -> _Plane:
-    orientations = np.stack([h.numbers("ImageOrientationPatient", 6) for h in headers])
-    spread = np.abs(orientations - orientations[0]).max(axis=1)
-    if spread.max() > SAME_ORIENTATION:
-        raise MixedGeometryError(
-            f"slices differ in {tag_name('ImageOrientationPatient')}: "
-            f"{int((spread > SAME_ORIENTATION).sum())} of {len(headers)} lie in another plane than the first; "
-            "split the series by orientation"
-        )
-    spacings = np.stack([h.numbers("PixelSpacing", 2) for h in headers])
-    if spacings.min() <= 0 or np.abs(spacings - spacings[0]).max() > SAME_PIXEL_SPACING_MM:
-        found = sorted({f"{a:g}\\{b:g}" for a, b in spacings})
-        raise MixedGeometryError(f"{tag_name('PixelSpacing')} must be one positive pair; found {', '.join(found[:5])}")
-    row, column = orientations[0, :3], orientations[0, 3:]
-    lengths = np.linalg.norm(row), np.linalg.norm(column)
-    if abs(lengths[0] - 1) > 0.01 or abs(lengths[1] - 1) > 0.01 or abs(row @ column) > 0.01:
-        raise MixedGeometryError(
-            f"{tag_name('ImageOrientationPatient')} must be two unit vectors at a right angle (PS3.3 C.7.6.2.1.1); "
-            f"found {orientations[0].round(4).tolist()}"
-        )
-    return _Plane(row / lengths[0], column / lengths[1], spacings[0])
-
-
-def _check_line(positions: Array, along_mm: Array) -> tuple[str, ...]:
-    steps = np.diff(along_mm)
-    usual = float(np.median(steps[steps > 1e-4])) if (steps > 1e-4).any() else 0.0
-    if usual <= 0 or steps.min() < SAME_POSITION_FRACTION * usual:
-        count = int((steps < max(SAME_POSITION_FRACTION * usual, 1e-4)).sum())
+def _without_doubles(
+    frames: list[Frame], positions: Array, along_mm: Array, gaps: str
+) -> tuple[list[Frame], Array, Array, tuple[str, ...]]:
+    double = np.flatnonzero(np.diff(along_mm) < SAME_PLACE_MM) + 1
+    if not len(double):
+        return frames, positions, along_mm, ()
+    places = _places(np.unique(np.round(along_mm[double], 2)))
+    if gaps == "refuse":
         raise SliceSpacingError(
-            f"{count} of {len(along_mm)} slices lie at the position of another one, at "
-            f"{_places(along_mm[1:][steps < max(SAME_POSITION_FRACTION * usual, 1e-4)])}: duplicates, or several "
-            "volumes in one series (phases, echoes)"
+            f"{len(double)} of {len(frames)} slices lie at the place of another one, at {places} along the slice "
+            f"normal, and no attribute tells them apart. {_choices()}"
         )
-    n = np.arange(len(positions))[:, None]
-    grid = positions[0] + n * (positions[-1] - positions[0]) / (len(positions) - 1)
-    off = float(np.linalg.norm(positions - grid, axis=1).max())
-    if off > max(IRREGULAR_FRACTION * usual, JITTER_FLOOR_MM):
-        raise _irregular(along_mm, steps, usual, off)
-    if off > max(JITTER_FRACTION * usual, JITTER_FLOOR_MM):
-        return (f"slice positions deviate from a regular grid by up to {off:.3f} mm",)
-    return ()
+    keep = np.setdiff1d(np.arange(len(frames)), double)
+    note = f"{len(double)} double slices left out, at {places}: the first by (0020,0013) Instance Number was kept"
+    return [frames[n] for n in keep], positions[keep], along_mm[keep], (note,)
 
 
-def _irregular(along_mm: Array, steps: Array, usual: float, off: float) -> MixedGeometryError | SliceSpacingError:
-    odd = np.abs(steps - usual) > IRREGULAR_FRACTION * usual
-    if not odd.any():
+def _irregularity(positions: Array, along_mm: Array) -> MixedGeometryError | SliceSpacingError | None:
+    steps = np.diff(along_mm)
+    usual = float(np.median(steps))
+    regular = _line(positions)
+    off = float(np.linalg.norm(positions - regular, axis=1).max())
+    if off <= max(IRREGULAR_FRACTION * usual, JITTER_FLOOR_MM):
+        return None
+    odd = np.abs(steps - usual) > max(IRREGULAR_FRACTION * usual, JITTER_FLOOR_MM)
+    direction = (positions[-1] - positions[0]) / (along_mm[-1] - along_mm[0])
+    beside = positions - positions[0] - (along_mm - along_mm[0])[:, None] * direction
+    if np.linalg.norm(beside, axis=1).max() > max(0.5 * usual, 1.0):
         return MixedGeometryError(
-            f"slice positions do not lie on a line: up to {off:.2f} mm beside it; the series holds slices "
-            "of several acquisitions"
+            f"slice positions do not lie on one line: up to {np.linalg.norm(beside, axis=1).max():.2f} mm beside it; "
+            "the series holds slices of several acquisitions, or the patient was moved between them"
         )
     wide = np.flatnonzero(odd & (steps > 1.5 * usual))
-    gaps = ", ".join(f"{along_mm[n]:.2f} to {along_mm[n + 1]:.2f} mm" for n in wide[:5])
-    what = f"gaps at {gaps}" if len(wide) else f"steps from {steps.min():.3f} to {steps.max():.3f} mm"
+    shown = ", ".join(f"{along_mm[n]:.2f} to {along_mm[n + 1]:.2f} mm" for n in wide[:5])
+    more = ", …" if len(wide) > 5 else ""
+    what = f"gaps at {shown}{more}" if len(wide) else f"steps from {steps.min():.3f} to {steps.max():.3f} mm"
     return SliceSpacingError(
-        f"slices are not evenly spaced: {what} along the slice normal, where the usual step is {usual:.3f} mm; "
-        "slices are missing, or several acquisitions are mixed. Fetch the whole series again"
+        f"slices are not evenly spaced: {what} along the slice normal, where the usual step is {usual:.3f} mm. "
+        f"{_choices()}"
     )
 
 
-def _places(along_mm: Array) -> str:
-    shown = ", ".join(f"{v:.2f}" for v in along_mm[:5])
-    return f"{shown}{', …' if len(along_mm) > 5 else ''} mm along the slice normal"
+def _choices() -> str:
+    ways = "; ".join(f"{name!r}: {what}" for name, what in GAPS.items() if name != "refuse")
+    return f"Fetch the whole series again, or choose what to do (gaps=…, --gaps on the command line): {ways}"
 
 
-def _thickness_warning(header: Header, geometry: Geometry) -> tuple[str, ...]:
-    thickness = header.number("SliceThickness")
-    distance = geometry.slice_distance_mm
+def _line(positions: Array) -> Array:
+    n = np.linspace(0, 1, len(positions))[:, None]
+    return np.asarray(positions[0] + n * (positions[-1] - positions[0]))
+
+
+def _regular(frames: Sequence[Frame], positions: Array, notes: tuple[str, ...]) -> Stack:
+    usual = float(np.linalg.norm(positions[-1] - positions[0])) / (len(positions) - 1)
+    off = float(np.linalg.norm(positions - _line(positions), axis=1).max())
+    if off > max(JITTER_FRACTION * usual, JITTER_FLOOR_MM):
+        notes = (*notes, f"slice positions deviate from a regular grid by up to {off:.3f} mm")
+    step = (positions[-1] - positions[0]) / (len(positions) - 1)
+    geometry = _geometry(frames[0], len(frames), positions[0], step)
+    return Stack(tuple(frames), geometry, (*notes, *_grid_notes(frames, geometry)))
+
+
+def _interpolated(frames: Sequence[Frame], positions: Array, along_mm: Array, notes: tuple[str, ...]) -> Stack:
+    usual = float(np.median(np.diff(along_mm)))
+    length = along_mm[-1] - along_mm[0]
+    count = max(2, round(length / usual) + 1)
+    targets = np.linspace(along_mm[0], along_mm[-1], count)
+    lower = np.clip(np.searchsorted(along_mm, targets, side="right") - 1, 0, len(frames) - 2)
+    weight = np.clip((targets - along_mm[lower]) / (along_mm[lower + 1] - along_mm[lower]), 0, 1)
+    near = IRREGULAR_FRACTION * usual / np.diff(along_mm)[lower]
+    weight = np.where(weight < near, 0.0, np.where(weight > 1 - near, 1.0, weight))
+    made = targets[(weight > 0) & (weight < 1)]
+    note = f"{len(made)} of {count} slices interpolated between neighbours, at {_places(made)} along the slice normal"
+    geometry = _geometry(frames[0], count, positions[0], (positions[-1] - positions[0]) / (count - 1))
+    warnings = (*notes, note, *_grid_notes(frames, geometry))
+    return Stack(tuple(frames), geometry, warnings, lower, weight)
+
+
+def _longest_run(along_mm: Array) -> tuple[int, int]:
+    """(first, last) of the longest run of slices with one step."""
+    steps = np.diff(along_mm)
+    best, start = (0, 2), 0
+    for n in range(1, len(steps) + 1):
+        if n == len(steps) or abs(steps[n] - steps[start]) > max(IRREGULAR_FRACTION * steps[start], JITTER_FLOOR_MM):
+            if n + 1 - start > best[1] - best[0]:
+                best = (start, n + 1)
+            start = n
+    return best
+
+
+def _geometry(frame: Frame, count: int, position: Array, step: Array) -> Geometry:
+    assert frame.orientation is not None
+    assert frame.spacing_mm is not None
+    affine = np.eye(4)
+    affine[:3, 0] = step
+    affine[:3, 1] = frame.orientation[3:] * frame.spacing_mm[0]
+    affine[:3, 2] = frame.orientation[:3] * frame.spacing_mm[1]
+    affine[:3, 3] = position
+    return Geometry((count, *frame.size), affine, frame.header.text("FrameOfReferenceUID"))
+
+
+def _grid_notes(frames: Sequence[Frame], geometry: Geometry) -> tuple[str, ...]:
+    notes = []
+    if not geometry.is_orthogonal:
+        notes.append(f"gantry tilt: slices are sheared by {geometry.tilt_degrees:.2f}°; kept as acquired")
+    thickness, distance = frames[0].thickness_mm, geometry.slice_distance_mm
     if thickness and distance > 1.05 * thickness:
-        return (
-            f"slices of {thickness:g} mm (0018,0050) lie {distance:.3f} mm apart: tissue between them was not imaged",
+        notes.append(
+            f"slices of {thickness:g} mm (0018,0050) lie {distance:.3f} mm apart: tissue between was not imaged"
         )
-    return ()
+    return tuple(notes)
+
+
+def _places(along_mm: Array) -> str:
+    shown = ", ".join(f"{v:.2f}" for v in along_mm[:6])
+    return f"{shown}{', …' if len(along_mm) > 6 else ''} mm"

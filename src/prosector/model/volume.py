@@ -59,3 +59,16 @@ HOUNSFIELD = "[hnsf'U]"
 
 AIR_HU = -1024.0
 """What stands for nothing in a CT volume."""
+
+
+def compact(values: Array) -> Array:
+    """The smallest of int16, uint16 and float32 (uint8 stays) that holds all values, exactly where it can."""
+    kind = values.dtype
+    if kind.name in VOXEL_TYPES:
+        return values
+    if kind.kind in "iub":
+        low, high = (int(values.min()), int(values.max())) if values.size else (0, 0)
+        for target in (np.int16, np.uint16):
+            if np.iinfo(target).min <= low and high <= np.iinfo(target).max:
+                return np.asarray(values, dtype=target)
+    return np.asarray(values, dtype=np.float32)

@@ -1,0 +1,116 @@
+"""One image plane: where it lies, how its values are scaled, and what tells its volume from others.
+
+A classic object is one frame; an enhanced one is many, whose attributes lie in functional groups
+(PS3.3 C.7.6.16).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from prosector.dicom.header import Header, tag_name
+from prosector.errors import DicomInputError, MissingAttributeError
+from prosector.model.geometry import Array
+
+
+@dataclass(slots=True, eq=False)
+class Frame:
+    """A plane of pixels.
+
+    Parameters
+    ----------
+    header : Header
+        Of its file.
+    number : int
+        Index within the file, from 0.
+    position, orientation, spacing_mm : array or None
+        Image Position (3), Image Orientation (6), Pixel Spacing (2); None where absent.
+    slope, intercept : float or None
+        Modality rescale; None where absent.
+    keys : dict
+        Attribute keyword to value: what volumes of one series differ in.
+    problem : str
+        Why the plane cannot be placed; empty where it can.
+    """
+
+    header: Header
+    number: int = 0
+    position: Array | None = None
+    orientation: Array | None = None
+    spacing_mm: Array | None = None
+    thickness_mm: float | None = None
+    slope: float | None = None
+    intercept: float | None = None
+    keys: dict[str, str] = field(default_factory=dict)
+    image_type: tuple[str, ...] = ()
+    problem: str = ""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(rows, columns)."""
+        return self.header.integer("Rows") or 0, self.header.integer("Columns") or 0
+
+    @property
+    def sop_instance_uid(self) -> str:
+        """SOP Instance UID (0008,0018) of the file."""
+        return self.header.text("SOPInstanceUID")
+
+
+SPLIT_KEYWORDS = (
+    "StackID",
+    "TemporalPositionIndex",
+    "TemporalPositionIdentifier",
+    "NominalPercentageOfCardiacPhase",
+    "TriggerTime",
+    "DiffusionBValue",
+    "DiffusionGradientOrientation",
+    "EffectiveEchoTime",
+    "EchoTime",
+    "EchoNumbers",
+    "InversionTime",
+    "FlipAngle",
+    "ImageType",
+    "MonoenergeticEnergyEquivalent",
+    "KVP",
+    "ConvolutionKernel",
+    "AcquisitionNumber",
+    "AcquisitionTime",
+    "ContentTime",
+)
+"""What tells the volumes of a series apart, the surest first."""
+
+
+def place(frame: Frame, numbers: Any) -> None:
+    """Fill in position, orientation and spacing; what is missing becomes the frame's problem."""
+    try:
+        frame.position = numbers("ImagePositionPatient", 3)
+        frame.orientation = unit_axes(numbers("ImageOrientationPatient", 6), frame.header.name)
+        frame.spacing_mm = numbers("PixelSpacing", 2)
+        if frame.spacing_mm.min() <= 0:
+            raise MissingAttributeError(
+                f"{tag_name('PixelSpacing')} in {frame.header.name} must be two positive numbers; "
+                f"found {frame.spacing_mm.tolist()}"
+            )
+    except DicomInputError as error:
+        frame.problem = str(error)
+
+
+def unit_axes(orientation: Array, name: str) -> Array:
+    """Row and column direction as unit vectors (PS3.3 C.7.6.2.1.1).
+
+    Raises
+    ------
+    MissingAttributeError
+        If they are no two directions at a right angle, within one degree.
+    """
+    row, column = orientation[:3], orientation[3:]
+    lengths = np.linalg.norm(row), np.linalg.norm(column)
+    if min(lengths) < 0.9 or max(lengths) > 1.1 or abs(row @ column) > 0.0175:
+        raise MissingAttributeError(
+            f"{tag_name('ImageOrientationPatient')} in {name} must be two unit vectors at a right angle; "
+            f"found {orientation.round(4).tolist()}"
+        )
+    return np.concatenate([row / lengths[0], column / lengths[1]])
