@@ -14,6 +14,10 @@ from prosector.model.recipe import SOURCE, Output, Recipe, Step
 from prosector.pipeline.operations import METHODS
 
 
+SKIN_MARGIN_MM = 1.5
+"""Kept around the body, so that the skin's own ramp is not cut off."""
+
+
 @click.command()
 @source_options
 @click.option("--method", type=click.Choice(METHODS), required=True, help="How to project or render.")
@@ -67,7 +71,7 @@ def _recipe(options: dict[str, Any], remove_table: bool, file: str) -> Recipe:
         parameters["window_center"], parameters["window_width"] = options["window"]
     steps = [
         Step("body", "segment-body", {"volume": SOURCE}),
-        Step("patient", "keep-inside", {"volume": SOURCE, "labels": "body"}),
+        Step("patient", "keep-inside", {"volume": SOURCE, "labels": "body"}, {"margin_mm": SKIN_MARGIN_MM}),
     ]
     shown = "patient" if remove_table else SOURCE
     picture = Step("picture", method, {"volume": shown}, parameters)
