@@ -13,7 +13,6 @@ from prosector.model.camera import VIEWS
 from prosector.model.recipe import SOURCE, Output, Recipe, Step
 from prosector.pipeline.operations import METHODS
 
-
 SKIN_MARGIN_MM = 1.5
 """Kept around the body, so that the skin's own ramp is not cut off."""
 
