@@ -23,6 +23,15 @@ _FLAGS: dict[str, Any] = {
     "fastmath": {"contract"},
 }
 
+_CALLED: dict[str, Any] = {
+    "nogil": True,
+    "error_model": "numpy",
+    "fastmath": {"contract"},
+    # only kernels call these; a third of the time to compile them would go into wrappers for Python and C
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+}
+
 
 def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a single-threaded kernel."""
@@ -38,12 +47,16 @@ def parallel_kernel(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def inline(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a small function that LLVM inlines into its callers, always: tuples of arguments then cost nothing."""
-    compiled: Callable[..., Any] = numba.njit(
-        nogil=True, error_model="numpy", fastmath={"contract"}, forceinline=True
-    )(function)
+    compiled: Callable[..., Any] = numba.njit(**_CALLED, forceinline=True)(function)
     return compiled
 
 
 def thread_count() -> int:
     """Number of threads that parallel kernels use now."""
     return int(numba.get_num_threads())
+
+
+def outlined(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a function that kernels call: for what is big or rarely needed, to keep compiling short."""
+    compiled: Callable[..., Any] = numba.njit(**_CALLED)(function)
+    return compiled

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from prosector.kernels._jit import inline
+from prosector.kernels._jit import inline, outlined
 from prosector.kernels.rays import cell_of
 
 
@@ -48,7 +48,7 @@ def mix(a, b, c, d, u, v):  # type: ignore[no-untyped-def]
     return near + v * (far - near)
 
 
-@inline
+@outlined
 def gradient(flat, grid, position, instead):  # type: ignore[no-untyped-def]
     """Derivatives along (k, j, i) per voxel: differences at voxels, blended trilinearly.
 

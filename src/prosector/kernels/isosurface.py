@@ -5,17 +5,20 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
-from prosector.kernels._jit import inline, parallel_kernel
+from prosector.kernels._jit import inline, outlined, parallel_kernel
 from prosector.kernels.gradient import gradient, to_patient
 from prosector.kernels.rays import (
-    BRICK_SHIFT,
     at,
     brick_of,
     clip_ray,
+    fixed,
     grid_of,
+    inverse_of,
+    knot,
     last_inside,
     ray_origin,
     sample,
+    sample_any,
     tile_bounds,
     tile_count,
 )
@@ -49,23 +52,22 @@ def refine(flat, grid, ray, level, ends, values):  # type: ignore[no-untyped-def
 
 
 @inline
-def first_hit(flat, grid, leap, level, ray):  # type: ignore[no-untyped-def]
+def first_hit(flat, grid, leap, level, ray, inverse):  # type: ignore[no-untyped-def]
     """Where a ray first meets a value of at least ``level``, in steps; NaN where it never does."""
-    origin, step, t_in, t_out = ray
-    n, last = np.int64(np.floor(t_in)), np.int64(np.ceil(t_out))
-    t_before, before = t_in, np.float32(np.nan)
+    n, last = np.int64(np.floor(ray[4])), np.int64(np.ceil(ray[5]))
+    t_before, before = ray[4], np.float32(np.nan)
     while n <= last:
-        brick = brick_of(grid, at(origin, step, min(max(np.float64(n), t_in), t_out)))
-        distance = np.int64(leap[brick])
-        end = last_inside(brick, max(distance - 1, 0), BRICK_SHIFT, origin, step, n, last)
+        brick = brick_of(grid, knot(ray, n)[1])
+        distance = np.int64(leap[np.uint64(brick[0]), np.uint64(brick[1]), np.uint64(brick[2])])
+        end = last_inside(brick, max(distance - 1, 0), ray[0], inverse, n, last)
         if distance > 0:
             n = end
         for m in range(n, end + 1):
-            t = min(max(np.float64(m), t_in), t_out)
-            value = sample(flat, grid, at(origin, step, t))
+            t, position = knot(ray, m)
+            value = sample_any(flat, grid, position)
             if value >= level:
-                if t == t_in:
-                    return t_in
+                if t == ray[4]:
+                    return t
                 return refine(flat, grid, ray, level, (t_before, t), (before, value))
             t_before, before = t, value
         n = end + 1
@@ -73,7 +75,7 @@ def first_hit(flat, grid, leap, level, ray):  # type: ignore[no-untyped-def]
 
 
 @inline
-def entry_axis(origin, step, shape, t_in):  # type: ignore[no-untyped-def]
+def entry_axis(origin, step, shape):  # type: ignore[no-untyped-def]
     """Axis through whose border a ray enters the grid."""
     axis, best = 0, -np.inf
     for a in range(3):
@@ -96,9 +98,9 @@ def clip_one(origin, step, shape, axis):  # type: ignore[no-untyped-def]
 @inline
 def surface_normal(flat, grid, ray, shape, level, to_lps, hit):  # type: ignore[no-untyped-def]
     """Unit normal (LPS) against the gradient; that of the border where the ray enters inside the object."""
-    origin, step, t_in, _ = ray
-    if hit == t_in:
-        axis = entry_axis(origin, step, shape, t_in)
+    origin, step = ray[0], ray[1]
+    if hit == ray[4]:
+        axis = entry_axis(origin, step, shape)
         sign = -1.0 if step[axis] > 0.0 else 1.0
         gx, gy, gz = sign * to_lps[0, axis], sign * to_lps[1, axis], sign * to_lps[2, axis]
     else:
@@ -111,18 +113,19 @@ def surface_normal(flat, grid, ray, shape, level, to_lps, hit):  # type: ignore[
     return 0.0, 0.0, 0.0
 
 
-@inline
+@outlined
 def hit_tile(number, voxels, leap, level, frame, to_lps, depth, normal):  # type: ignore[no-untyped-def]
     """Fill one tile of ``first_hits``."""
     flat, grid = voxels.reshape(voxels.size), grid_of(voxels.shape)
     step = (frame[3, 0], frame[3, 1], frame[3, 2])
+    inverse, pace = inverse_of(step), fixed(step)
     row0, row1, column0, column1 = tile_bounds(number, depth.shape)
     for row in range(row0, row1):
         for column in range(column0, column1):
             origin = ray_origin(frame, row, column)
             t_in, t_out = clip_ray(origin, step, voxels.shape)
-            ray = (origin, step, t_in, t_out)
-            hit = first_hit(flat, grid, leap, level, ray) if t_in < t_out else np.nan
+            ray = (origin, step, fixed(origin), pace, t_in, t_out)
+            hit = first_hit(flat, grid, leap, level, ray, inverse) if t_in < t_out else np.nan
             n = (0.0, 0.0, 0.0)
             if hit == hit:
                 n = surface_normal(flat, grid, ray, voxels.shape, level, to_lps, hit)

@@ -5,16 +5,20 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
-from prosector.kernels._jit import inline, parallel_kernel
+from prosector.kernels._jit import inline, outlined, parallel_kernel
 from prosector.kernels.rays import (
-    BRICK_SHIFT,
-    at,
     brick_of,
     clip_ray,
+    fixed,
     grid_of,
+    inside,
+    inverse_of,
     last_inside,
+    nth,
     ray_origin,
     sample,
+    sample_any,
+    sample_inside,
     tile_bounds,
     tile_count,
 )
@@ -30,64 +34,92 @@ def sample_range(origin, step, shape):  # type: ignore[no-untyped-def]
 
 
 @inline
+def greatest_of(flat, grid, ray, sign, span, found):  # type: ignore[no-untyped-def]
+    """Greatest ``sign·value`` of the samples from ``span[0]`` to ``span[1]``, if above the one found so far."""
+    best, where = found
+    start, pace = ray
+    k, j, i = nth(start, pace, span[0])
+    if inside(grid, (k, j, i)) and inside(grid, nth(start, pace, span[1])):
+        for m in range(span[0], span[1] + 1):
+            value = sign * sample_inside(flat, grid, (k, j, i))
+            if value > best:
+                best, where = value, m
+            k, j, i = k + pace[0], j + pace[1], i + pace[2]
+        return best, where
+    for m in range(span[0], span[1] + 1):
+        value = sign * sample(flat, grid, (k, j, i))
+        if value > best:
+            best, where = value, m
+        k, j, i = k + pace[0], j + pace[1], i + pace[2]
+    return best, where
+
+
+@inline
 def greatest(flat, grid, bound, ray, sign, seed):  # type: ignore[no-untyped-def]
     """Greatest ``sign·value`` along a ray and where, −inf where it meets nothing.
 
     The sample at ``seed``, where a neighbouring ray was greatest, is looked at first: bricks that cannot
     exceed it are passed over. The order of looking does not change a maximum.
     """
-    origin, step, first, last = ray
-    best = np.float32(-np.inf)
-    where = seed
+    origin, inverse, start, pace, first, last = ray
+    best, where = np.float32(-np.inf), seed
     if first <= seed <= last:
-        value = sign * sample(flat, grid, at(origin, step, np.float64(seed)))
+        value = sign * sample(flat, grid, nth(start, pace, seed))
         if value > best:
             best = value
     n = first
     while n <= last:
-        brick = brick_of(grid, at(origin, step, np.float64(n)))
-        end = last_inside(brick, 0, BRICK_SHIFT, origin, step, n, last)
-        if bound[brick] > best:
-            for m in range(n, end + 1):
-                value = sign * sample(flat, grid, at(origin, step, np.float64(m)))
-                if value > best:
-                    best, where = value, m
+        brick = brick_of(grid, nth(start, pace, n))
+        end = last_inside(brick, 0, origin, inverse, n, last)
+        if bound[np.uint64(brick[0]), np.uint64(brick[1]), np.uint64(brick[2])] > best:
+            best, where = greatest_of(flat, grid, (start, pace), sign, (n, end), (best, where))
         n = end + 1
     return best, where
 
 
 @inline
+def mean_of(flat, grid, ray, first, last):  # type: ignore[no-untyped-def]
+    """Mean of the finite samples of a ray, NaN where there are none."""
+    total, count = 0.0, 0
+    k, j, i = nth(ray[0], ray[1], first)
+    for _ in range(first, last + 1):
+        value = sample_any(flat, grid, (k, j, i))
+        if value == value:
+            total += np.float64(value)
+            count += 1
+        k, j, i = k + ray[1][0], j + ray[1][1], i + ray[1][2]
+    return np.float32(total / count) if count > 0 else np.float32(np.nan)
+
+
+@outlined
 def greatest_in_tile(number, voxels, bound, frame, sign, out):  # type: ignore[no-untyped-def]
     """Fill one tile of ``project_greatest``."""
     flat, grid = voxels.reshape(voxels.size), grid_of(voxels.shape)
     step = (frame[3, 0], frame[3, 1], frame[3, 2])
+    inverse, pace = inverse_of(step), fixed(step)
     row0, row1, column0, column1 = tile_bounds(number, out.shape)
     seed = np.int64(0)
     for row in range(row0, row1):
         for column in range(column0, column1):
             origin = ray_origin(frame, row, column)
             first, last = sample_range(origin, step, voxels.shape)
-            best, seed = greatest(flat, grid, bound, (origin, step, first, last), sign, seed)
+            ray = (origin, inverse, fixed(origin), pace, first, last)
+            best, seed = greatest(flat, grid, bound, ray, sign, seed)
             out[row, column] = sign * best if best > np.float32(-np.inf) else np.float32(np.nan)
 
 
-@inline
+@outlined
 def average_in_tile(number, voxels, frame, out):  # type: ignore[no-untyped-def]
     """Fill one tile of ``project_average``."""
     flat, grid = voxels.reshape(voxels.size), grid_of(voxels.shape)
     step = (frame[3, 0], frame[3, 1], frame[3, 2])
+    pace = fixed(step)
     row0, row1, column0, column1 = tile_bounds(number, out.shape)
     for row in range(row0, row1):
         for column in range(column0, column1):
             origin = ray_origin(frame, row, column)
             first, last = sample_range(origin, step, voxels.shape)
-            total, count = 0.0, 0
-            for n in range(first, last + 1):
-                value = sample(flat, grid, at(origin, step, np.float64(n)))
-                if value == value:
-                    total += np.float64(value)
-                    count += 1
-            out[row, column] = np.float32(total / count) if count > 0 else np.float32(np.nan)
+            out[row, column] = mean_of(flat, grid, (fixed(origin), pace), first, last)
 
 
 @parallel_kernel

@@ -11,17 +11,19 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
-from prosector.kernels._jit import inline, parallel_kernel
+from prosector.kernels._jit import inline, outlined, parallel_kernel
 from prosector.kernels.gradient import gradient, to_patient
 from prosector.kernels.rays import (
-    BRICK_SHIFT,
     at,
     brick_of,
     clip_ray,
+    fixed,
     grid_of,
+    inverse_of,
+    knot,
     last_inside,
     ray_origin,
-    sample,
+    sample_any,
     tile_bounds,
     tile_count,
 )
@@ -41,10 +43,10 @@ def lookup(table, x, column):  # type: ignore[no-untyped-def]
 
 @inline
 def segment_ends(table, scale, before, after):  # type: ignore[no-untyped-def]
-    """The two values of a segment in table rows, at least one row apart."""
-    top = np.float64(table.shape[0]) - 1.5
-    a = min(max((np.float64(before) - scale[0]) * scale[1], 0.5), top)
-    b = min(max((np.float64(after) - scale[0]) * scale[1], 0.5), top)
+    """The two values of a segment in table rows, at least one row apart and half a row from the ends."""
+    top = np.float64(table.shape[0]) - 2.0
+    a = min(max((np.float64(before) - scale[0]) * scale[1], 1.0), top)
+    b = min(max((np.float64(after) - scale[0]) * scale[1], 1.0), top)
     if abs(b - a) >= 1.0:
         return a, b
     middle = 0.5 * (a + b)
@@ -54,7 +56,10 @@ def segment_ends(table, scale, before, after):  # type: ignore[no-untyped-def]
 @inline
 def gradient_factor(factors, per_mm, magnitude):  # type: ignore[no-untyped-def]
     """Gradient opacity for a gradient magnitude; constant beyond the table."""
-    x = min(magnitude * per_mm, np.float64(factors.size) - 1.000001)
+    top = np.float64(factors.size) - 1.000001
+    x = magnitude * per_mm
+    if not x < top:
+        x = top
     row = np.uint64(np.int64(x))
     low = np.float64(factors[row])
     return low + (x - np.float64(row)) * (np.float64(factors[row + np.uint64(1)]) - low)
@@ -105,30 +110,29 @@ def composite_segment(scene, ray, span, values, seen):  # type: ignore[no-untype
 
 
 @inline
-def cast(scene, leap, ray):  # type: ignore[no-untyped-def]
-    """Composite one ray, from ``ray[2]`` to ``ray[3]`` in steps.
+def cast(scene, leap, ray, inverse):  # type: ignore[no-untyped-def]
+    """Composite one ray, from ``ray[4]`` to ``ray[5]`` in steps.
 
     Knots are the whole steps in between and the two ends. Bricks that the transfer function leaves
     transparent are crossed in one leap; a segment whose ends lie in two of them is transparent as well,
     since neighbouring bricks share voxels.
     """
     flat, grid = scene[0], scene[1]
-    origin, step, t_in, t_out = ray
     seen = (0.0, 0.0, 0.0, 1.0)
-    n, last = np.int64(np.floor(t_in)), np.int64(np.ceil(t_out))
-    t_before, before, have, was_visible = t_in, np.float32(0.0), False, False
+    n, last = np.int64(np.floor(ray[4])), np.int64(np.ceil(ray[5]))
+    t_before, before, have, was_visible = ray[4], np.float32(0.0), False, False
     while n <= last and seen[3] > OPAQUE:
-        brick = brick_of(grid, at(origin, step, min(max(np.float64(n), t_in), t_out)))
-        distance = np.int64(leap[brick])
-        end = last_inside(brick, max(distance - 1, 0), BRICK_SHIFT, origin, step, n, last)
+        brick = brick_of(grid, knot(ray, n)[1])
+        distance = np.int64(leap[np.uint64(brick[0]), np.uint64(brick[1]), np.uint64(brick[2])])
+        end = last_inside(brick, max(distance - 1, 0), ray[0], inverse, n, last)
         stop = end
         if distance > 0:
             if not was_visible:
                 n, have = end, False
             stop = n
         for m in range(n, stop + 1):
-            t = min(max(np.float64(m), t_in), t_out)
-            after = sample(flat, grid, at(origin, step, t))
+            t, position = knot(ray, m)
+            after = sample_any(flat, grid, position)
             if have and before == before and after == after:
                 seen = composite_segment(scene, ray, (t_before, t), (before, after), seen)
                 if not seen[3] > OPAQUE:
@@ -139,11 +143,12 @@ def cast(scene, leap, ray):  # type: ignore[no-untyped-def]
     return seen
 
 
-@inline
+@outlined
 def cast_tile(number, voxels, leap, frame, table, scale, factors, to_lps, light, out):  # type: ignore[no-untyped-def]
     """Fill one tile of ``raycast``."""
     flat, grid = voxels.reshape(voxels.size), grid_of(voxels.shape)
     step = (frame[3, 0], frame[3, 1], frame[3, 2])
+    inverse, pace = inverse_of(step), fixed(step)
     scene = (flat, grid, table, scale, factors, to_lps, light)
     row0, row1, column0, column1 = tile_bounds(number, out.shape)
     for row in range(row0, row1):
@@ -152,7 +157,7 @@ def cast_tile(number, voxels, leap, frame, table, scale, factors, to_lps, light,
             t_in, t_out = clip_ray(origin, step, voxels.shape)
             seen = (0.0, 0.0, 0.0, 1.0)
             if t_in < t_out:
-                seen = cast(scene, leap, (origin, step, t_in, t_out))
+                seen = cast(scene, leap, (origin, step, fixed(origin), pace, t_in, t_out), inverse)
             out[row, column, 0] = seen[0]
             out[row, column, 1] = seen[1]
             out[row, column, 2] = seen[2]

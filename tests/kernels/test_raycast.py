@@ -1,0 +1,142 @@
+"""Volume rendering against the plain reference, against closed forms, and byte for byte."""
+
+import numba
+import numpy as np
+import pytest
+import reference
+from scenes import RANGES, random_camera, random_volume, stepped
+
+from prosector.kernels.bricks import distances
+from prosector.model.camera import fit_camera
+from prosector.model.transfer import Shading, TransferFunction
+from prosector.model.volume import Volume
+from prosector.rendering import volume as rendering
+from prosector.rendering.volume import composited, extinction_table
+
+SIZE = (9, 8)
+
+TOLERANCE = 2e-4
+"""Of full opacity or colour: a twentieth of a grey level."""
+
+HAZE = TransferFunction(
+    color=((0.0, (1.0, 0.2, 0.1)), (0.6, (0.3, 1.0, 0.2)), (1.0, (0.9, 0.9, 1.0))),
+    opacity=((0.3, 0.0), (0.7, 0.3), (0.9, 0.2)),
+    gradient_opacity=((0.0, 0.2), (0.4, 1.0)),
+    shading=Shading(0.3, 0.6, 0.25, 8.0),
+)
+
+
+def factor_of(transfer):
+    at, factors = zip(*transfer.gradient_opacity, strict=True)
+    return lambda magnitude: float(np.interp(magnitude, at, factors))
+
+
+@pytest.mark.parametrize("dtype", list(RANGES))
+@pytest.mark.parametrize("seed", range(3))
+def test_agrees_with_the_reference(dtype, seed):
+    volume = random_volume(seed, dtype)
+    camera = random_camera(seed, volume.geometry)
+    transfer = HAZE.scaled(*RANGES[dtype])
+    table = extinction_table(transfer)
+    expected = reference.composite(volume, camera, SIZE, table, factor_of(transfer), transfer.shading)
+    found = composited(volume, camera, SIZE, transfer)
+    assert (expected[..., 3] > 0.1).sum() > 10
+    # rays whose light ends within rounding of the threshold may take one segment more or less
+    np.testing.assert_allclose(found, expected, atol=TOLERANCE + 1 / 2048, rtol=0)
+    assert np.abs(found - expected)[expected[..., 3] < 0.99].max() < TOLERANCE
+
+
+@pytest.mark.parametrize("dtype", ["int16", "float32"])
+def test_leaping_over_bricks_changes_nothing(dtype, monkeypatch):
+    rng = np.random.default_rng(3)
+    volume = random_volume(9, dtype, (41, 50, 46))
+    voxels = np.array(volume.voxels)
+    voxels[rng.random(voxels.shape) < 0.97] = RANGES[dtype][0]
+    voxels[:20, :30, 10:] = RANGES[dtype][0]
+    volume = Volume(voxels, volume.geometry)
+    transfer = HAZE.scaled(*RANGES[dtype])
+    camera = random_camera(9, volume.geometry)
+    found = composited(volume, camera, (60, 60), transfer)
+    assert found.max() > 0.02
+    monkeypatch.setattr(rendering, "empty_distances", lambda bricks, *_: np.zeros(bricks.low.shape, np.uint8))
+    assert composited(volume, camera, (60, 60), transfer).tobytes() == found.tobytes()
+
+
+def test_the_same_bytes_with_one_thread_and_two():
+    volume = random_volume(8, "int16", (21, 30, 26))
+    camera = random_camera(8, volume.geometry)
+    results = []
+    for threads in (1, 2, 2):
+        numba.set_num_threads(threads)
+        results.append(composited(volume, camera, (70, 50), HAZE.scaled(*RANGES["int16"])).tobytes())
+    assert results[0] == results[1] == results[2]
+
+
+@pytest.mark.parametrize("opacity", [0.01, 0.1, 0.4])
+@pytest.mark.parametrize("angle", [0.0, 30.0])
+def test_opacity_of_a_homogeneous_slab(opacity, angle):
+    geometry = stepped((40, 7, 40), (1.3, 0.9, 1.1))
+    volume = Volume(np.full(geometry.shape, 40, dtype=np.int16), geometry)
+    transfer = TransferFunction(((0, (1, 0.5, 0)),), ((0, 0), (10, opacity), (80, opacity)), shading=None)
+    found = composited(volume, fit_camera(geometry, (21, 21), angle), (21, 21), transfer)[10, 10]
+    thickness = 7 * 0.9 / np.cos(np.radians(angle))
+    expected = 1 - (1 - opacity) ** thickness
+    assert found[3] == pytest.approx(expected, abs=1e-6 if expected < 0.9995 else 1e-3)
+    np.testing.assert_allclose(found[:3], found[3] * np.array([1, 0.5, 0]), atol=1e-6)
+
+
+def test_a_shell_thinner_than_a_step_is_integrated_exactly():
+    """Values rise along the ray by 100 per voxel; a shell of 4 units lies inside one fifth of a step."""
+    geometry = stepped((30, 12, 30), (1.0, 1.0, 1.0))
+    voxels = np.broadcast_to(100 * np.arange(12)[np.newaxis, :, np.newaxis], geometry.shape).astype(np.int16)
+    shell = ((500, 0), (502, 0.9), (504, 0.9), (506, 0))
+    transfer = TransferFunction(((0, (1, 1, 1)), (1200, (1, 1, 1))), ((0, 0), *shell, (1200, 0)), shading=None)
+    # 0.02 mm of full opacity, and twice 0.02 mm on which the opacity rises linearly
+    ramp = np.log1p(-0.9 * np.linspace(0, 1, 100001)).mean() * 0.02
+    expected = 1 - np.exp(0.02 * np.log(0.1) + 2 * ramp)
+    found = composited(Volume(voxels, geometry), fit_camera(geometry, (15, 15)), (15, 15), transfer)[7, 7, 3]
+    assert found == pytest.approx(expected, rel=0.01)
+
+
+def test_a_headlight_shades_a_tilted_plane():
+    """The normal of a plane is true in millimetres, though the voxels are four times as long one way."""
+    geometry = stepped((30, 60, 60), (4.0, 1.0, 1.0))
+    index = np.stack(np.meshgrid(*(np.arange(n) for n in geometry.shape), indexing="ij"), axis=-1)
+    normal = np.array([0.0, -1.0, 2.0]) / np.sqrt(5)
+    volume = Volume((geometry.to_lps(index) @ -normal * 20).astype(np.int16), geometry)
+    shading = Shading(ambient=0.1, diffuse=0.7, specular=0.2, shininess=5.0)
+    transfer = TransferFunction(((0, (0.5, 0.4, 0.3)),), ((0, 0), (5, 1)), shading=shading)
+    found = composited(volume, fit_camera(geometry, (15, 15)), (15, 15), transfer)[7, 7]
+    cosine = 1 / np.sqrt(5)
+    expected = np.array([0.5, 0.4, 0.3]) * (0.1 + 0.7 * cosine) + 0.2 * cosine**5
+    np.testing.assert_allclose(found[:3], expected, atol=0.003)
+
+
+def test_values_beyond_the_outermost_points_stay_inside_the_table(monkeypatch):
+    """Whatever lies in memory after the table is never read."""
+    geometry = stepped((8, 8, 8), (1.0, 1.0, 1.0))
+    transfer = TransferFunction(((0, (1, 1, 1)),), ((0, 0.1), (100, 0.2)), shading=None)
+    table, low, width = extinction_table(transfer)
+    walled = np.full((len(table) + 2, table.shape[1]), np.nan)
+    walled[1:-1] = table
+    monkeypatch.setattr(rendering, "extinction_table", lambda _: (walled[1:-1], low, width))
+    for value, opacity in ((-500, 0.1), (5000, 0.2)):
+        volume = Volume(np.full(geometry.shape, value, dtype=np.int16), geometry)
+        found = composited(volume, fit_camera(geometry, (7, 7)), (7, 7), transfer)
+        assert found[3, 3, 3] == pytest.approx(1 - (1 - opacity) ** 8, abs=1e-3)
+
+
+def test_distances_are_those_of_the_chessboard():
+    rng = np.random.default_rng(0)
+    visible = rng.random((7, 8, 9)) < 0.01
+    out = np.empty(visible.shape, dtype=np.uint8)
+    distances(visible, out)
+    seeds = np.argwhere(visible)
+    for index in np.ndindex(*visible.shape):
+        assert out[index] == np.abs(seeds - index).max(axis=1).min()
+
+
+def test_nothing_visible_gives_the_greatest_distance():
+    out = np.empty((2, 3, 4), dtype=np.uint8)
+    distances(np.zeros(out.shape, dtype=bool), out)
+    assert (out == 255).all()
