@@ -5,8 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import settings
+
+from prosector import Geometry, Volume
+from prosector.model.source import Source, Study
+from prosector.model.volume import HOUNSFIELD
 
 # Tests compare one thread with two, also where the machine has a single core.
 if (os.cpu_count() or 1) < 2:
@@ -34,3 +39,26 @@ def real_data() -> Path:
 def repository() -> Path:
     """The root of the repository."""
     return Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def small_ct() -> Volume:
+    """A fat cylinder with a bone ring and marrow in it, on a table; 40×48×56 voxels of 4×3×3 mm."""
+    k, j, i = np.meshgrid(*(np.arange(n, dtype=np.float32) for n in (40, 48, 56)), indexing="ij")
+    from_axis = np.hypot((j - 20) * 3, (i - 28) * 3)
+    hu = np.full(k.shape, -1000.0, dtype=np.float32)
+    hu[from_axis < 55] = -80
+    hu[from_axis < 40] = 50
+    hu[(from_axis < 22) & (k > 5) & (k < 34)] = 900
+    hu[(from_axis < 12) & (k > 8) & (k < 31)] = -20
+    hu[(np.abs(j - 42) < 1.5) & (np.abs(i - 28) < 25)] = -200
+    affine = np.array([[0, 0, 3.0, -82], [0, 3.0, 0, -60], [4.0, 0, 0, -80], [0, 0, 0, 1]])
+    source = Source(
+        modality="CT",
+        series_instance_uid="1.2.826.0.1.3680043.10.1.2",
+        description="cylinder",
+        sop_class_uid="1.2.840.10008.5.1.4.1.1.2",
+        sop_instance_uids=tuple(f"1.2.826.0.1.3680043.10.1.3.{n}" for n in range(40)),
+        study=Study(instance_uid="1.2.826.0.1.3680043.10.1.1"),
+    )
+    return Volume(hu.astype(np.int16), Geometry(hu.shape, affine, "1.2.826.0.1.3680043.10.1.4"), HOUNSFIELD, source)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from prosector.errors import RecipeError, UsageError
 from prosector.model.progress import Progress
 
 if TYPE_CHECKING:
@@ -91,6 +92,17 @@ def source_options(function: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(_OPTIONS):
         decorated = option(decorated)
     return click.argument("path", type=PATH)(decorated)
+
+
+@contextmanager
+def asked_on_the_command_line() -> Iterator[None]:
+    """Turn an error in a recipe that the command itself made from its options into one of usage."""
+    try:
+        yield
+    except RecipeError as error:
+        if isinstance(error.__cause__, UsageError):
+            raise error.__cause__ from None
+        raise
 
 
 def size_of(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[int, int]:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from prosector.atomic import require_writable
-from prosector.cli.console import PATH, Chosen, progress_bar, size_of, source_options, told
+from prosector.cli.console import PATH, Chosen, asked_on_the_command_line, progress_bar, size_of, source_options, told
 from prosector.model.camera import VIEWS
 from prosector.model.recipe import SOURCE, Output, Recipe, Step
 from prosector.pipeline.operations import METHODS
@@ -38,8 +38,9 @@ def command(chosen: Chosen, remove_table: bool, out: Path, **options: Any) -> No
     from prosector.pipeline.run import check_recipe, run
 
     recipe = _recipe(options, remove_table, out.name)
-    check_recipe(recipe)
-    check_outputs(recipe)
+    with asked_on_the_command_line():
+        check_recipe(recipe)
+        check_outputs(recipe)
     require_writable(out)
     with progress_bar() as progress:
         volume = chosen.load(progress)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from prosector.model.camera import fit_camera, view_angles
+from prosector.model.camera import VIEWS, fit_camera, view_angles
 from prosector.model.rendering import Rendering
 from prosector.model.volume import Volume
 from prosector.model.window import Window
@@ -16,14 +16,16 @@ Settings = dict[str, Any]
 LARGEST_PICTURE = 8192
 
 VIEW_PARAMETERS = (
-    Parameter("view", "text", None, "named view: anterior, posterior, left, right, superior or inferior"),
+    Parameter("view", "text", None, "named view: the side that the viewer stands on", choices=tuple(VIEWS)),
     Parameter("azimuth_deg", "number", None, "viewer's place around the long axis: 0 in front, 90 on the left", "°"),
     Parameter("elevation_deg", "number", None, "viewer's place above (+) or below the patient", "°", -90, 90),
     Parameter("roll_deg", "number", 0.0, "turns the picture clockwise", "°"),
     Parameter("zoom", "number", 1.0, "above 1 shows less, enlarged", "", 0.05, 100),
     Parameter("width", "integer", 512, "picture width", "pixels", 16, LARGEST_PICTURE),
     Parameter("height", "integer", 512, "picture height", "pixels", 16, LARGEST_PICTURE),
-    Parameter("preset", "text", None, "named look; left out, the one for the modality and method"),
+    Parameter(
+        "preset", "text", None, "named look; left out, the one for the modality and method", choices=presets.names()
+    ),
     Parameter("annotate", "boolean", True, "draw orientation letters, scale bar and captions"),
 )
 WINDOW_PARAMETERS = (
