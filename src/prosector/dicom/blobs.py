@@ -10,6 +10,7 @@ import bz2
 import gzip
 import lzma
 import os
+import stat
 import tarfile
 import tempfile
 import zipfile
@@ -45,7 +46,7 @@ class Blob:
     """``size`` bytes at ``offset`` of the file ``path``; ``name`` is what messages call it."""
 
     name: str
-    path: Path
+    path: str
     size: int
     offset: int = 0
     keep_alive: Any = field(default=None, repr=False)
@@ -85,7 +86,7 @@ class InflatedBlob:
         return self.outer.name
 
     @property
-    def path(self) -> Path:
+    def path(self) -> str:
         """Path of the file."""
         return self.outer.path
 
@@ -112,10 +113,13 @@ def inflate(blob: Blob, start: int, limit: int = MAX_INFLATED_BYTES) -> bytes:
         return b""
 
 
-def disk_blob(path: Path, root: Path) -> Blob:
-    """A whole file, named relative to ``root``."""
-    name = path.name if path == root else str(path.relative_to(root))
-    return Blob(name, path, path.stat().st_size)
+def disk_blob(file: str, root: str) -> Blob | None:
+    """A whole file, named relative to the folder ``root``; None for what is no regular file."""
+    status = os.stat(file)  # noqa: PTH116 (ten thousand files: paths as text, one call each)
+    if not stat.S_ISREG(status.st_mode):
+        return None
+    name = file[len(root) :].lstrip(os.sep) if file.startswith(root) else ""
+    return Blob(name or os.path.basename(file), file, status.st_size)  # noqa: PTH119
 
 
 def archive_kind(path: Path) -> str:
@@ -153,7 +157,7 @@ def unpack(path: Path, kind: str) -> tuple[Blob, ...]:
             while chunk := stream.read(_CHUNK):
                 limit.add(len(chunk))
                 spool.write(chunk)
-            blobs.append(Blob(name, Path(spool.name), spool.tell() - start, start, spool))
+            blobs.append(Blob(name, spool.name, spool.tell() - start, start, spool))
         spool.flush()
     except (
         zipfile.BadZipFile,
@@ -216,14 +220,14 @@ def _read_fully(file: IO[bytes], count: int) -> bytes:
     return data
 
 
-def walk_files(root: Path) -> Iterator[Path]:
+def walk_files(root: str) -> Iterator[str]:
     """Every file under a folder, links followed once, so that a loop ends."""
     seen: set[tuple[int, int]] = set()
     for folder, names, files in os.walk(root, followlinks=True):
-        status = Path(folder).stat()
+        status = os.stat(folder)  # noqa: PTH116
         if (status.st_dev, status.st_ino) in seen:
             names.clear()
             continue
         seen.add((status.st_dev, status.st_ino))
         names.sort()
-        yield from (Path(folder) / name for name in sorted(files))
+        yield from (os.path.join(folder, name) for name in sorted(files))  # noqa: PTH118

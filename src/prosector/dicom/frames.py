@@ -7,13 +7,14 @@ A classic object is one frame; an enhanced one is many, whose attributes lie in 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from prosector.dicom.header import Header, tag_name
 from prosector.errors import DicomInputError, MissingAttributeError
-from prosector.model.geometry import Array
+from prosector.model.geometry import Array, frozen
 
 
 @dataclass(slots=True, eq=False)
@@ -58,6 +59,9 @@ class Frame:
         """SOP Instance UID (0008,0018) of the file."""
         return self.header.text("SOPInstanceUID")
 
+
+RIGHT_ANGLE = 0.0175
+"""Cosine between rows and columns up to which they count as at a right angle: one degree."""
 
 SPLIT_KEYWORDS = (
     "StackID",
@@ -106,11 +110,20 @@ def unit_axes(orientation: Array, name: str) -> Array:
     MissingAttributeError
         If they are no two directions at a right angle, within one degree.
     """
-    row, column = orientation[:3], orientation[3:]
-    lengths = np.linalg.norm(row), np.linalg.norm(column)
-    if min(lengths) < 0.9 or max(lengths) > 1.1 or abs(row @ column) > 0.0175:
+    axes = _unit_axes(*orientation.tolist())
+    if axes is None:
         raise MissingAttributeError(
             f"{tag_name('ImageOrientationPatient')} in {name} must be two unit vectors at a right angle; "
             f"found {orientation.round(4).tolist()}"
         )
-    return np.concatenate([row / lengths[0], column / lengths[1]])
+    return axes
+
+
+@lru_cache(maxsize=256)
+def _unit_axes(*cosines: float) -> Array | None:
+    """Slices of a series share their orientation: worked out once."""
+    row, column = np.array(cosines[:3]), np.array(cosines[3:])
+    lengths = np.linalg.norm(row), np.linalg.norm(column)
+    if min(lengths) < 0.9 or max(lengths) > 1.1 or abs(row @ column) > RIGHT_ANGLE:
+        return None
+    return frozen(np.concatenate([row / lengths[0], column / lengths[1]]))

@@ -125,17 +125,20 @@ class Header:
         MissingAttributeError
             If it is absent, or is not ``count`` finite numbers.
         """
+        raw = self.elements.get(TAGS[keyword], b"")
         try:
-            found = np.array([float(v) for v in self.text(keyword).split("\\")], dtype=np.float64)
+            found = [
+                float(v) for v in (raw.strip(b"\0 ").split(b"\\") if raw and not self._binary_letters(keyword) else ())
+            ]
         except ValueError:
-            found = np.empty(0)
-        if len(found) != count or not np.isfinite(found).all():
+            found = []
+        if len(found) != count or not all(map(math.isfinite, found)):
             what = "does not hold numbers that can be used" if self.has(keyword) else "is absent or empty"
             raise MissingAttributeError(
                 f"{tag_name(keyword)} {what} in {self.name}; expected {count} numbers. Without it the slices cannot "
                 "be placed in the patient; export the series again from its source"
             )
-        return found
+        return np.array(found)
 
     def _first_number(self, keyword: str) -> float | None:
         raw = self.elements.get(TAGS[keyword], b"")
@@ -240,13 +243,11 @@ def _begins_a_data_set(start: bytes) -> bool:
 
 
 def _walk_meta(start: bytes, at: int, size: int) -> tuple[dict[int, bytes], int]:
-    found = np.zeros((len(_META_WANTED), 4), dtype=np.int64)
+    """File meta information: SOP class and transfer syntax, and where the data set begins."""
     data = np.frombuffer(start, dtype=np.uint8)
-    # one row more than is wanted would be needed to go on after the last; the group ends the walk instead
-    rows = np.zeros((16, 4), dtype=np.int64)
+    rows = np.zeros((len(_META_WANTED) + 1, 4), dtype=np.int64)  # the group's end, not the table's, ends the walk
     count, _, end = dicom_walk.walk(data, at, size, True, False, 2, 2, _META_WANTED, dicom_walk.LONG_VRS, rows)
-    found = rows[:count]
-    return {int(t): start[o : o + n] for t, _, o, n in found}, int(end)
+    return {tag: start[offset : offset + length] for tag, _, offset, length in rows[:count].tolist()}, int(end)
 
 
 def _encoding(syntax: str, first: bytes) -> tuple[bool, bool, str]:

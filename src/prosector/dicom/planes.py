@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 from prosector.dicom.enhanced import enhanced_frames
 from prosector.dicom.frames import SPLIT_KEYWORDS, Frame, place
-from prosector.dicom.header import Header
+from prosector.dicom.header import TAGS, Header
+
+_KEYS = tuple(k for k in SPLIT_KEYWORDS if k in TAGS)
 
 
 def frames_of(header: Header) -> Iterator[Frame]:
@@ -46,6 +48,6 @@ def _single_frame(header: Header) -> Frame:
     frame = Frame(header, image_type=header.values("ImageType"))
     frame.slope, frame.intercept = header.number("RescaleSlope"), header.number("RescaleIntercept")
     frame.thickness_mm = header.number("SliceThickness")
-    frame.keys = {k: header.text(k) for k in SPLIT_KEYWORDS if k != "StackID" and header.has(k)}
+    frame.keys = {k: header.text(k) for k in _KEYS if TAGS[k] in header.elements and header.has(k)}
     place(frame, lambda keyword, count: header.numbers(keyword, count))
     return frame

@@ -73,13 +73,13 @@ def scan(path: str | os.PathLike[str], progress: Progress = silent) -> Scan:
 
 def _blobs(root: Path) -> tuple[list[Blob], list[tuple[str, str]]]:
     if not root.is_file():
-        return _opened(walk_files(root), root)
+        return _opened(walk_files(str(root)), str(root))
     kind = _archive(root)
     if kind:
         return list(unpack(root, kind)), []
     if _is_dicomdir(root):
-        return _opened(_listed(root), root.parent)
-    return _opened([root], root)
+        return _opened(_listed(root), str(root.parent.resolve()))
+    return _opened([str(root)], str(root))
 
 
 def _archive(root: Path) -> str:
@@ -89,27 +89,29 @@ def _archive(root: Path) -> str:
         raise InputError(f"{root}: {error.strerror or 'cannot be opened'}") from error
 
 
-def _opened(files: Iterable[Path], root: Path) -> tuple[list[Blob], list[tuple[str, str]]]:
+def _opened(files: Iterable[str], root: str) -> tuple[list[Blob], list[tuple[str, str]]]:
     blobs, failed = [], []
     for file in files:
         try:
-            if file.is_file():
-                blobs.append(disk_blob(file, root))
+            blob = disk_blob(file, root)
+            if blob:
+                blobs.append(blob)
         except OSError as error:
-            failed.append((file.name, error.strerror or "cannot be opened"))
+            failed.append((os.path.basename(file), error.strerror or "cannot be opened"))  # noqa: PTH119
     return blobs, failed
 
 
 def _is_dicomdir(file: Path) -> bool:
     try:
-        return read_header(disk_blob(file, file)).text("SOPClassUID") == DICOMDIR
+        blob = disk_blob(str(file), str(file))
+        return blob is not None and read_header(blob).text("SOPClassUID") == DICOMDIR
     except NoDicomError:
         return False
     except OSError as error:
         raise InputError(f"{file}: {error.strerror or 'cannot be opened'}") from error
 
 
-def _listed(dicomdir: Path) -> Iterator[Path]:
+def _listed(dicomdir: Path) -> Iterator[str]:
     """The files that a DICOMDIR refers to (PS3.3 F.3.2.2): only those beneath its own folder."""
     base = dicomdir.parent.resolve()
     try:
@@ -122,4 +124,4 @@ def _listed(dicomdir: Path) -> Iterator[Path]:
             names = [part] if isinstance(part, str) else list(part)
             file = base.joinpath(*names)
             if file.resolve().is_relative_to(base):
-                yield file
+                yield str(file)
