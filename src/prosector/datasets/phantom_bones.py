@@ -27,7 +27,7 @@ from prosector.model.geometry import Array
 
 HEAD_CENTER = (88.0, 0.0, 0.0)
 HEAD_RADIUS_MM = 23.5
-SOCKET_RADIUS_MM = 26.5
+SOCKET_RADIUS_MM = 27.5
 DISC_CENTERS = {"L5/S1": (0.0, 33.5, 90.5), "L4/L5": (0.0, 20.0, 126.0)}
 
 # The wing of the ilium in rows from the acetabular roof up to the crest, each from front to back.

@@ -27,7 +27,7 @@ class Scanner:
     """
 
     noise_hu: float = 12.0
-    blur_mm: float = 2.6
+    blur_mm: float = 2.2
     subsamples: int = 3
     seed: int = 1
 
@@ -92,11 +92,12 @@ def sample(
     return hu, labels
 
 
-def degrade(hu: Array, labels: Array, geometry: Geometry, scanner: Scanner) -> Array:
+def degrade(hu: Array, labels: Array, geometry: Geometry, scanner: Scanner, first_slice: int = 0) -> Array:
     """Blur, add noise and round to int16, as the scanner's reconstruction would.
 
     Noise is drawn slice by slice from (seed, slice number), correlated in the plane as a soft kernel
-    leaves it, weaker outside the patient and towards the skin.
+    leaves it, weaker outside the patient and towards the skin. ``first_slice`` is the number of the first
+    slice where only a part of a scan is made.
     """
     sigma = scanner.blur_mm / 2.3548
     blurred = gaussian_filter(hu, [sigma / s for s in geometry.spacing_mm], mode="nearest", truncate=3.0)
@@ -104,7 +105,7 @@ def degrade(hu: Array, labels: Array, geometry: Geometry, scanner: Scanner) -> A
     depth = gaussian_filter(inside, [0, *(22.0 / s for s in geometry.spacing_mm[1:])], mode="constant")
     strength = scanner.noise_hu * (0.35 + 0.65 * np.clip(depth, 0, 1) ** 1.5)
     for k in range(len(blurred)):
-        white = np.random.default_rng([scanner.seed, k]).standard_normal(blurred.shape[1:])
+        white = np.random.default_rng([scanner.seed, first_slice + k]).standard_normal(blurred.shape[1:])
         soft = gaussian_filter(white, 0.55, mode="wrap")
         blurred[k] += (soft / soft.std()) * strength[k]
     return np.asarray(np.clip(np.rint(blurred), -1024, 3071).astype(np.int16))

@@ -9,7 +9,7 @@ import numpy as np
 
 from prosector.datasets.phantom_bones import WING
 from prosector.datasets.phantom_layers import Bowel, Layer, Muscles, Solid
-from prosector.datasets.shapes import Clipped, Difference, Ellipsoid, Grown, Points, Shape, Union, both_sides
+from prosector.datasets.shapes import FAR, Clipped, Difference, Ellipsoid, Grown, Points, Shape, Union, both_sides
 from prosector.datasets.shapes_swept import Knot, Loft, Sheet, sheet, tube
 from prosector.model.geometry import Array
 
@@ -43,7 +43,7 @@ THIGH_PACKING_MM = 6.5
 
 def _trunk() -> Shape:
     buttocks = both_sides(Ellipsoid((66.0, 62.0, -22.0), (78, 57, 82)))
-    return Union([Loft(OUTLINE), *buttocks], 14.0)
+    return Union([Loft(OUTLINE), *buttocks], FAR)
 
 
 def outline() -> Shape:

@@ -24,8 +24,8 @@ HIGH_LPS = (180.0, 144.0, 158.0)
 
 COUNT_STEP_MM = 1.0
 VOLUMES_MM3 = {
-    "body": 12094535,
-    "bone": 1157230,
+    "body": 11950238,
+    "bone": 1147299,
     "bone fragment": 19261,
     "vessel": 78388,
     "table": 1322406,

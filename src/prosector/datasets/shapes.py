@@ -180,7 +180,7 @@ class _Compound:
 
 @dataclass(frozen=True, eq=False)
 class Union(_Compound):
-    """Shapes joined, creases filled over ``blend_mm``."""
+    """Shapes joined, creases filled over ``blend_mm``, which is at most FAR: parts further off are not seen."""
 
     parts: Sequence[Shape]
     blend_mm: float = 0.0
