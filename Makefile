@@ -21,6 +21,7 @@ help:
 
 demo:
 	$(INSTALL)
+	@echo "== demo (the first run also compiles the kernels: a minute or two)"
 	@$(RUN) -m prosector demo --out demo_output
 
 test:
