@@ -60,9 +60,10 @@ def test_an_embedded_slice_is_what_the_code_makes():
     grid = build_grid(SPACING_MM)
     k = 40
     affine = grid.affine.copy()
-    affine[:3, 3] = grid.to_lps((k - 1, 0, 0))
-    slab = Geometry((3, *grid.shape[1:]), affine)  # the blur reaches one slice either way
-    made = degrade(*sample(build_layers(), slab, Scanner.subsamples), slab, Scanner(), first_slice=k - 1)[1]
+    reach = 2  # slices that the blur reaches either way
+    affine[:3, 3] = grid.to_lps((k - reach, 0, 0))
+    slab = Geometry((2 * reach + 1, *grid.shape[1:]), affine)
+    made = degrade(*sample(build_layers(), slab, Scanner.subsamples), slab, Scanner(), first_slice=k - reach)[reach]
     ds = pydicom.dcmread(sample_folder() / f"IM{grid.shape[0] - k:04d}.dcm")
     np.testing.assert_allclose([float(v) for v in ds.ImagePositionPatient], grid.to_lps((k, 0, 0)), atol=1e-6)
     difference = ds.pixel_array.astype(int) + int(ds.RescaleIntercept) - made

@@ -47,7 +47,7 @@ def build_pelvis(
     spacing_mm: tuple[float, float, float] = SPACING_MM,
     noise_hu: float = 12.0,
     seed: int = 1,
-    blur_mm: float = 2.2,
+    blur_mm: float = 3.4,
     subsamples: int = 3,
     progress: Progress = silent,
 ) -> tuple[Volume, LabelMap, dict[str, Any]]:

@@ -27,7 +27,7 @@ class Scanner:
     """
 
     noise_hu: float = 12.0
-    blur_mm: float = 2.2
+    blur_mm: float = 3.4
     subsamples: int = 3
     seed: int = 1
 

@@ -68,3 +68,11 @@ class Trace:
     versions: Mapping[str, str]
     machine: Mapping[str, str | int]
     started_utc: str
+
+    def chain(self, step_id: str) -> tuple[TraceStep, ...]:
+        """The step and all that its value was computed from, in the order in which they ran."""
+        needed = {step_id}
+        for step in reversed(self.steps):
+            if step.id in needed:
+                needed.update(source for source, _ in step.inputs.values())
+        return tuple(step for step in self.steps if step.id in needed)

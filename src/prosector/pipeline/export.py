@@ -13,7 +13,7 @@ from prosector.model.digest import canonical_json
 from prosector.model.labels import LabelMap
 from prosector.model.mesh import Mesh
 from prosector.model.progress import Progress, silent
-from prosector.model.recipe import SOURCE, Output, Recipe, Trace, TraceStep
+from prosector.model.recipe import SOURCE, Output, Recipe, Trace
 from prosector.model.rendering import Rendering
 from prosector.model.volume import Volume
 from prosector.pipeline.operations import OPERATIONS, Value
@@ -94,7 +94,7 @@ def write_outputs(result: Result, folder: str | Path, progress: Progress = silen
 
 def provenance_of(result: Result, output: Output) -> Provenance:
     """What a derived DICOM object of this output is to say."""
-    chain = _chain(result.trace, output.step)
+    chain = result.trace.chain(output.step)
     words = " ".join(OPERATIONS[s.operation].words(s.parameters) for s in chain)
     same = [o for o in result.trace.outputs if Path(o.file).suffix == Path(output.file).suffix]
     return Provenance(
@@ -182,12 +182,3 @@ def _write_dicom(path: Path, value: Value, provenance: Provenance) -> None:
             derivation_description=provenance.words,
         )
     write_dicom(path, dataset)
-
-
-def _chain(trace: Trace, step_id: str) -> list[TraceStep]:
-    """The steps that a value depends on, in the order in which they ran."""
-    needed = {step_id}
-    for step in reversed(trace.steps):
-        if step.id in needed:
-            needed.update(source for source, _ in step.inputs.values())
-    return [step for step in trace.steps if step.id in needed]

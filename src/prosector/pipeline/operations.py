@@ -49,6 +49,8 @@ class Operation:
     parameters : tuple of Parameter
     template : str
         Sentence for the report; ``{name}`` stands for a parameter.
+    when_set : mapping
+        Parameter to a further sentence, said where the parameter is neither zero nor empty.
     settle : callable
         ``settle(inputs, settings) -> settings`` with nothing left to be worked out.
     derivation : tuple of Code
@@ -65,18 +67,22 @@ class Operation:
     settle: Callable[[Mapping[str, Any], Settings], Settings] = _settled
     derivation: tuple[Code, ...] = ()
     qualifies: bool = False
-    help: str = field(default="")
+    help: str = ""
+    when_set: Mapping[str, str] = field(default_factory=dict)
 
     def words(self, parameters: Mapping[str, Any]) -> str:
         """The operation in words, for the report."""
         shown = {k: f"{v:g}" if isinstance(v, float) else str(v) for k, v in parameters.items()}
-        return self.template.format(**shown)
+        extra = [words.format(**shown) for name, words in self.when_set.items() if parameters.get(name)]
+        return " ".join([self.template.format(**shown), *extra])
 
 
 _VIEW_WORDS = "seen from azimuth {azimuth_deg}°, elevation {elevation_deg}° ({width}×{height} pixels, zoom {zoom})"
 
 
-def _picture_row(method: str, technique: str, own: tuple[Parameter, ...], words: str, code: Code) -> Operation:
+def _picture_row(
+    method: str, technique: str, own: tuple[Parameter, ...], words: str, code: Code, qualifies: bool = True
+) -> Operation:
     return Operation(
         name=method,
         technique=technique,
@@ -87,7 +93,7 @@ def _picture_row(method: str, technique: str, own: tuple[Parameter, ...], words:
         template=f"{technique}, preset {{preset}}{words}, {_VIEW_WORDS}.",
         settle=lambda inputs, settings: settle(method, inputs["volume"], settings),
         derivation=(code,),
-        qualifies=True,
+        qualifies=qualifies,
     )
 
 
@@ -97,16 +103,30 @@ _MESH_FINISH = (
     Parameter("reduce_fraction", "number", 0.0, "share of the triangles to remove", "", 0, 0.99),
 )
 
+_FINISH_WORDS = {
+    "smooth_iterations": "It was smoothed in {smooth_iterations} windowed-sinc passes.",
+    "reduce_fraction": "A share of {reduce_fraction} of its triangles was removed.",
+}
 
 _ROWS = (
     _picture_row(
         "mip", "3D maximum intensity projection", WINDOW_PARAMETERS, _WINDOW_WORDS, codes.MAXIMUM_INTENSITY_PROJECTION
     ),
     _picture_row(
-        "minip", "3D minimum intensity projection", WINDOW_PARAMETERS, _WINDOW_WORDS, codes.MINIMUM_INTENSITY_PROJECTION
+        "minip",
+        "3D minimum intensity projection",
+        WINDOW_PARAMETERS,
+        _WINDOW_WORDS,
+        codes.MINIMUM_INTENSITY_PROJECTION,
+        qualifies=False,  # the guidance names maximum intensity projections only
     ),
     _picture_row(
-        "average", "3D average intensity projection", WINDOW_PARAMETERS, _WINDOW_WORDS, codes.PIXEL_BY_PIXEL_MEAN
+        "average",
+        "3D average intensity projection",
+        WINDOW_PARAMETERS,
+        _WINDOW_WORDS,
+        codes.PIXEL_BY_PIXEL_MEAN,
+        qualifies=False,
     ),
     _picture_row("volume", "Volume rendering", (), "", codes.VOLUME_RENDERING),
     _picture_row("surface", "Shaded surface", LEVEL_PARAMETERS, " at level {level}", codes.SURFACE_RENDERING),
@@ -144,7 +164,8 @@ _ROWS = (
         output=Volume,
         function=keep_labels,
         parameters=(Parameter("margin_mm", "number", 0.0, "keep this much around the labels", "mm", 0, 200),),
-        template="Everything further than {margin_mm} mm from the segmented structure was removed.",
+        template="Only what lies inside the segmented structure was kept.",
+        when_set={"margin_mm": "A margin of {margin_mm} mm around it was left."},
         derivation=(codes.VOLUME_EDITING,),
         help="remove what is not in the labels",
     ),
@@ -155,8 +176,8 @@ _ROWS = (
         output=Mesh,
         function=extract_from_volume,
         parameters=(Parameter("level", "number", REQUIRED, "value at which the surface lies"), *_MESH_FINISH),
-        template="A triangle mesh was extracted at level {level} ({smooth_iterations} smoothing passes, "
-        "{reduce_fraction} of the triangles removed).",
+        template="A triangle mesh was extracted at level {level}.",
+        when_set=_FINISH_WORDS,
         help="isosurface of a volume",
     ),
     Operation(
@@ -166,8 +187,8 @@ _ROWS = (
         output=Mesh,
         function=extract_from_labels,
         parameters=_MESH_FINISH,
-        template="A triangle mesh was extracted from the segmentation ({smooth_iterations} further smoothing passes, "
-        "{reduce_fraction} of the triangles removed).",
+        template="A smooth triangle mesh was extracted from the segmentation.",
+        when_set=_FINISH_WORDS,
         help="surface of a segmentation",
     ),
 )

@@ -87,7 +87,7 @@ def _statement(trace: Trace, steps: list[TraceStep], images: tuple[ReportImage, 
     if len(steps) > 1:
         words += " The same: " + ", ".join(_view(step) for step in steps[1:]) + "."
     ids = {step.id for step in steps}
-    figures = tuple(image.number for image in images if ids & ({image.step} | _ancestors(trace, image.step)))
+    figures = tuple(image.number for image in images if ids & {s.id for s in trace.chain(image.step)})
     return Statement(words, steps[0].operation, tuple(step.id for step in steps), figures)
 
 
@@ -134,7 +134,7 @@ def _segmented(trace: Trace, values: Mapping[str, Value], images: tuple[ReportIm
         value = values.get(step.id)
         if not isinstance(value, LabelMap):
             continue
-        figures = tuple(image.number for image in images if step.id in _ancestors(trace, image.step))
+        figures = tuple(image.number for image in images if step in trace.chain(image.step))
         volumes = value.volumes_mm3()
         for segment in value.segments:
             code = segment.structure.type
@@ -163,19 +163,6 @@ def _displayed(images: tuple[ReportImage, ...]) -> list[StructureShown]:
         )
         for name in names
     ]
-
-
-def _ancestors(trace: Trace, step_id: str) -> set[str]:
-    """Ids of all steps that a step's value was computed from."""
-    steps = {step.id: step for step in trace.steps}
-    seen: set[str] = set()
-    waiting = [step_id]
-    while waiting:
-        for parent, _ in steps[waiting.pop()].inputs.values():
-            if parent != SOURCE and parent not in seen:
-                seen.add(parent)
-                waiting.append(parent)
-    return seen
 
 
 def _outputs(trace: Trace, values: Mapping[str, Value]) -> tuple[OutputFile, ...]:
