@@ -12,9 +12,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from pydicom.encaps import get_frame
+from pydicom.config import IGNORE
 from pydicom.uid import UID
 
+from prosector.dicom.fragments import encoded_frame
 from prosector.dicom.header import BIG_ENDIAN, DEFLATED, EXPLICIT, IMPLICIT, Header, tag_name
 from prosector.errors import MissingCodecError, PixelDataError
 from prosector.kernels.packbits import unpack_bits
@@ -54,6 +55,11 @@ MAX_FRAME_PIXELS = 1 << 28
 """A frame of more pixels is taken for a damaged header."""
 
 
+def syntax_name(syntax: str) -> str:
+    """Name of a transfer syntax, or its UID again where it has none; what is no UID at all is not complained of."""
+    return UID(syntax, IGNORE).name
+
+
 def stored_dtype(header: Header) -> np.dtype[Any]:
     """Numpy type of the stored values (PS3.5 8.1.1), in the byte order of this machine.
 
@@ -64,7 +70,8 @@ def stored_dtype(header: Header) -> np.dtype[Any]:
     """
     if header.pixels is not None and header.pixels.tag in (FLOAT_PIXELS, DOUBLE_PIXELS):
         return _FLOATS[header.pixels.tag]
-    allocated, stored = header.integer("BitsAllocated"), header.integer("BitsStored")
+    allocated = header.integer("BitsAllocated")
+    stored = header.integer("BitsStored") if header.has("BitsStored") else allocated
     if allocated not in (8, 16, 32) or not stored or not 0 < stored <= allocated:
         raise PixelDataError(
             f"{header.name}: {tag_name('BitsAllocated')} {allocated or 'absent'} with {tag_name('BitsStored')} "
@@ -85,6 +92,12 @@ def check_frame(header: Header, number: int) -> None:
         raise PixelDataError(f"{header.name}: {tag_name('SamplesPerPixel')} above 1: colour is no CT or MR volume")
     need = rows * columns * stored_dtype(header).itemsize
     there = header.blob.size - header.pixels.offset
+    if header.pixels.is_encapsulated != (header.transfer_syntax not in NATIVE):
+        found = "in fragments" if header.pixels.is_encapsulated else "not in fragments"
+        raise PixelDataError(
+            f"{header.name}: {tag_name('PixelData')} lies {found}, which contradicts {tag_name('TransferSyntaxUID')} "
+            f"{header.transfer_syntax} ({syntax_name(header.transfer_syntax)}); export the file again"
+        )
     if header.pixels.is_encapsulated:
         if there < 16:
             raise PixelDataError(f"{header.name} is truncated in its {tag_name('PixelData')}; fetch the file again")
@@ -121,12 +134,12 @@ def decode_frame(header: Header, number: int) -> Array:
     dtype = stored_dtype(header)
     decode = _decoder(syntax)
     try:
-        encoded = _encoded(header, number)
+        encoded = encoded_frame(header, number)
         values = np.asarray(decode(encoded, dtype, shape))
     except MissingCodecError:
         raise
     except Exception as error:  # decoders raise many kinds on broken frames
-        name = UID(syntax).name
+        name = syntax_name(syntax)
         raise PixelDataError(
             f"{header.name}: frame {number + 1} cannot be decoded as {name} ({type(error).__name__}); "
             "fetch the file again"
@@ -138,17 +151,6 @@ def decode_frame(header: Header, number: int) -> Array:
     return values.view(dtype) if values.dtype.itemsize == dtype.itemsize else values.astype(dtype)
 
 
-def _encoded(header: Header, number: int) -> bytes:
-    return get_frame(_body(header), number, number_of_frames=header.integer("NumberOfFrames") or 1)
-
-
-@functools.lru_cache(maxsize=4)
-def _body(header: Header) -> bytes:
-    """The pixel data element of a file; kept a while for the other frames of a multi-frame one."""
-    assert header.pixels is not None
-    return header.blob.read(header.pixels.offset, header.blob.size)
-
-
 Decoder = Callable[[bytes, Any, Any], Any]
 
 
@@ -157,8 +159,8 @@ def _decoder(syntax: str) -> Decoder:
     name = CODECS.get(syntax)
     if name is None:
         raise PixelDataError(
-            f"{tag_name('TransferSyntaxUID')} {syntax} ({UID(syntax).name}) is not among the image encodings that can "
-            "be read; convert the file to Explicit VR Little Endian"
+            f"{tag_name('TransferSyntaxUID')} {syntax} ({syntax_name(syntax)}) is not among the image encodings that "
+            "can be read; convert the file to Explicit VR Little Endian"
         )
     if syntax == RLE:
         return _decode_rle
@@ -167,7 +169,7 @@ def _decoder(syntax: str) -> Decoder:
         function = getattr(codecs, name)
     except ImportError:
         raise MissingCodecError(
-            f"no decoder for {tag_name('TransferSyntaxUID')} {UID(syntax).name}; "
+            f"no decoder for {tag_name('TransferSyntaxUID')} {syntax_name(syntax)}; "
             "install it with: pip install 'prosector[codecs]'"
         ) from None
     return lambda encoded, _dtype, _shape: function(encoded)

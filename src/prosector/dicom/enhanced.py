@@ -19,6 +19,9 @@ from prosector.model.geometry import Array
 MAX_FRAMES = 100_000
 """More frames than this in one object are taken for a damaged header."""
 
+# attributes of classic objects that a converted one keeps apart (PS3.3 C.7.6.16.2.25)
+_UNASSIGNED = ("EchoTime", "AcquisitionNumber", "TemporalPositionIdentifier", "TriggerTime", "ConvolutionKernel", "KVP")
+
 # functional group sequence → attributes of its item that the loader uses
 _GROUPS = {
     "PlanePositionSequence": ("ImagePositionPatient",),
@@ -27,34 +30,56 @@ _GROUPS = {
     "PlaneOrientationVolumeSequence": ("ImageOrientationVolume",),
     "PixelMeasuresSequence": ("PixelSpacing", "SliceThickness"),
     "PixelValueTransformationSequence": ("RescaleSlope", "RescaleIntercept", "RescaleType"),
-    "FrameContentSequence": ("StackID", "TemporalPositionIndex"),
+    "FrameContentSequence": ("StackID", "TemporalPositionIndex", "DimensionIndexValues"),
     "MREchoSequence": ("EffectiveEchoTime",),
-    "MRDiffusionSequence": ("DiffusionBValue",),
+    "MRDiffusionSequence": ("DiffusionBValue", "DiffusionGradientDirectionSequence"),
+    "MRVelocityEncodingSequence": ("VelocityEncodingDirection",),
     "CardiacSynchronizationSequence": ("NominalPercentageOfCardiacPhase",),
     "TemporalPositionSequence": ("TemporalPositionTimeOffset",),
     "MRImageFrameTypeSequence": ("FrameType", "ComplexImageComponent"),
     "CTImageFrameTypeSequence": ("FrameType",),
-    "CTExposureSequence": ("ExposureInmAs",),
+    "XRay3DFrameTypeSequence": ("FrameType",),
+    "USImageDescriptionSequence": ("FrameType",),
+    "PETFrameTypeSequence": ("FrameType",),
+    "ParametricMapFrameTypeSequence": ("FrameType",),
+    "CTReconstructionSequence": ("ConvolutionKernel",),
     "CTXRayDetailsSequence": ("KVP",),
     "MRTimingAndRelatedParametersSequence": ("FlipAngle",),
     "MRModifierSequence": ("InversionTimes",),
-    "UnassignedSharedConvertedAttributesSequence": (),
-    "UnassignedPerFrameConvertedAttributesSequence": ("EchoTime", "AcquisitionNumber", "TemporalPositionIdentifier"),
+    "UnassignedSharedConvertedAttributesSequence": _UNASSIGNED,
+    "UnassignedPerFrameConvertedAttributesSequence": _UNASSIGNED,
 }
 _KEY_NAMES = {"TemporalPositionTimeOffset": "TemporalPositionIndex", "InversionTimes": "InversionTime"}
+_PLACES = {0x00200032, 0x00209056, 0x00209057, 0x00209301, 0x00209302}
+"""Dimension indices that say where a frame lies, not which volume it belongs to."""
+
+_VOLUME_FRAME = (
+    "positions are given in the volume's own frame of reference (0020,9301), not the patient's: left, right, head "
+    "and feet are not known"
+)
 
 
 def enhanced_frames(header: Header) -> Iterator[Frame]:
-    """Yield the frames of a multi-frame object, in stored order."""
+    """Yield the frames of a multi-frame object, in stored order.
+
+    Raises
+    ------
+    NoDicomError
+        If its functional groups cannot be read, or are not as many as its frames.
+    """
     data = read_full(header)
     count = header.integer("NumberOfFrames") or 1
-    per_frame = data.get("PerFrameFunctionalGroupsSequence") or []
-    shared = next(iter(data.get("SharedFunctionalGroupsSequence") or []), Dataset())
+    per_frame = _items(data, "PerFrameFunctionalGroupsSequence")
+    shared = next(iter(_items(data, "SharedFunctionalGroupsSequence")), Dataset())
     if count < 1 or count > MAX_FRAMES or len(per_frame) not in (0, count):
-        raise NoDicomError(f"{tag_name('NumberOfFrames')} is {count}, but {len(per_frame)} functional groups are there")
-    base = _collect(shared)
+        raise NoDicomError(
+            f"{header.name}: {tag_name('NumberOfFrames')} is {count}, but {len(per_frame)} functional groups are there"
+        )
+    counting = [n for n, tag in enumerate(_dimensions(data)) if tag not in _PLACES]
+    base = {"RealWorldValueMappingSequence": _items(data, "RealWorldValueMappingSequence")} | _collect(shared)
     for number in range(count):
-        yield _frame(header, number, base | _collect(per_frame[number]) if len(per_frame) else base)
+        found = base | _collect(per_frame[number]) if per_frame else dict(base)
+        yield _frame(header, number, found, counting)
 
 
 def read_full(header: Header) -> Dataset:
@@ -71,41 +96,89 @@ def read_full(header: Header) -> Dataset:
     return data
 
 
+def _items(data: Dataset | dict[str, Any], keyword: str) -> list[Dataset]:
+    """Items of a sequence; none where it is absent or no sequence."""
+    try:
+        return [item for item in data.get(keyword) or () if isinstance(item, Dataset)]
+    except Exception:  # a sequence that cannot be read is as good as absent
+        return []
+
+
+def _dimensions(data: Dataset) -> list[int]:
+    """Tags that Dimension Index Values (0020,9157) count, in their order."""
+    return [int(item.get("DimensionIndexPointer") or 0) for item in _items(data, "DimensionIndexSequence")]
+
+
 def _collect(group: Dataset) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for sequence, attributes in _GROUPS.items():
-        try:
-            items = group.get(sequence)
-            for name in attributes if items else ():
+        items = _items(group, sequence)
+        for name in attributes if items else ():
+            try:
                 value = items[0].get(name)
-                if value is not None:
-                    found[name] = value
-        except Exception:  # noqa: S112 (a group that cannot be read is as good as absent)
-            continue
+            except Exception:  # noqa: S112 (a value that cannot be read is as good as absent)
+                continue
+            if value is not None:
+                found[name] = value
+    if mappings := _items(group, "RealWorldValueMappingSequence"):
+        found["RealWorldValueMappingSequence"] = mappings
+    for item in _items(found, "DiffusionGradientDirectionSequence"):
+        found["DiffusionGradientOrientation"] = item.get("DiffusionGradientOrientation")
     return found
 
 
-def _frame(header: Header, number: int, found: dict[str, Any]) -> Frame:
+def _frame(header: Header, number: int, found: dict[str, Any], counting: list[int]) -> Frame:
     frame = Frame(header, number)
-    frame.image_type = tuple(str(v) for v in found.get("FrameType", ())) or header.values("ImageType")
+    frame.image_type = _texts(found.get("FrameType")) or header.values("ImageType")
     frame.slope, frame.intercept = _number(found, "RescaleSlope"), _number(found, "RescaleIntercept")
+    frame.rescale_type = str(found.get("RescaleType") or header.text("RescaleType"))
     frame.thickness_mm = _number(found, "SliceThickness")
+    index = _texts(found.pop("DimensionIndexValues", None))
+    found["DimensionIndexValues"] = "\\".join(index[n] for n in counting if n < len(index))
     for name, value in found.items():
         key = _KEY_NAMES.get(name, name)
-        if key in SPLIT_KEYWORDS and str(value):
-            frame.keys[key] = str(value)
+        if key in SPLIT_KEYWORDS and (text := "\\".join(_texts(value))):
+            frame.keys[key] = text
     if frame.image_type:
-        frame.keys["ImageType"] = "\\".join([*frame.image_type, str(found.get("ComplexImageComponent", ""))])
-    found.setdefault("ImagePositionPatient", found.get("ImagePositionVolume"))
-    found.setdefault("ImageOrientationPatient", found.get("ImageOrientationVolume"))
+        frame.keys["ImageType"] = "\\".join([*frame.image_type, *_texts(found.get("ComplexImageComponent"))])
+    if "ImagePositionVolume" in found and "ImagePositionPatient" not in found:
+        found["ImagePositionPatient"] = found["ImagePositionVolume"]
+        found["ImageOrientationPatient"] = found.get("ImageOrientationVolume")
+        frame.note = _VOLUME_FRAME
+    if frame.slope is None and frame.intercept is None:
+        _real_world(frame, found)
     place(frame, lambda keyword, count: _numbers(header, found, keyword, count))
     return frame
+
+
+def _real_world(frame: Frame, found: dict[str, Any]) -> None:
+    """Take the first linear Real World Value Mapping (PS3.3 C.7.6.16.2.11) for the rescale that is absent."""
+    for item in _items(found, "RealWorldValueMappingSequence"):
+        values = {name: item.get(name) for name in ("RealWorldValueSlope", "RealWorldValueIntercept")}
+        slope, intercept = (_number(values, name) for name in values)
+        if slope is None or intercept is None or slope == 0:
+            continue
+        units = next(iter(_items(item, "MeasurementUnitsCodeSequence")), Dataset())
+        unit = str(units.get("CodeValue") or "1") if units.get("CodingSchemeDesignator") == "UCUM" else "1"
+        frame.slope, frame.intercept, frame.unit = slope, intercept, unit
+        frame.note = (
+            f"there is no modality rescale: values follow (0040,9096) Real World Value Mapping, in UCUM unit {unit!r}"
+        )
+        return
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    """The values of an attribute as text, whether it has one or several."""
+    if value is None or value == "":
+        return ()
+    several = not isinstance(value, (str, bytes, Dataset)) and hasattr(value, "__iter__")
+    return tuple(str(v) for v in value) if several else (str(value),)
 
 
 def _number(found: dict[str, Any], name: str) -> float | None:
     try:
         value = float(found[name])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return None
     return value if np.isfinite(value) else None
 
@@ -116,7 +189,10 @@ def _numbers(header: Header, found: dict[str, Any], keyword: str, count: int) ->
         if header.has(keyword):
             return header.numbers(keyword, count)
         raise MissingAttributeError(f"{tag_name(keyword)} is absent from the functional groups of {header.name}")
-    values = np.array([float(v) for v in value], dtype=np.float64)
+    try:
+        values = np.array([float(v) for v in _texts(value)], dtype=np.float64)
+    except ValueError:
+        values = np.empty(0)
     if len(values) != count or not np.isfinite(values).all():
         raise MissingAttributeError(f"{tag_name(keyword)} in {header.name} does not hold {count} finite numbers")
     return values

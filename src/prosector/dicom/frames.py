@@ -31,10 +31,16 @@ class Frame:
         Image Position (3), Image Orientation (6), Pixel Spacing (2); None where absent.
     slope, intercept : float or None
         Modality rescale; None where absent.
+    rescale_type : str
+        Rescale Type (0028,1054).
+    unit : str
+        UCUM unit of a real world value mapping, where that takes the place of the rescale.
     keys : dict
         Attribute keyword to value: what volumes of one series differ in.
     problem : str
         Why the plane cannot be placed; empty where it can.
+    note : str
+        What the user should know of it.
     """
 
     header: Header
@@ -48,6 +54,9 @@ class Frame:
     keys: dict[str, str] = field(default_factory=dict)
     image_type: tuple[str, ...] = ()
     problem: str = ""
+    rescale_type: str = ""
+    unit: str = ""
+    note: str = ""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -71,6 +80,7 @@ SPLIT_KEYWORDS = (
     "TriggerTime",
     "DiffusionBValue",
     "DiffusionGradientOrientation",
+    "VelocityEncodingDirection",
     "EffectiveEchoTime",
     "EchoTime",
     "EchoNumbers",
@@ -83,8 +93,13 @@ SPLIT_KEYWORDS = (
     "AcquisitionNumber",
     "AcquisitionTime",
     "ContentTime",
+    "DimensionIndexValues",
 )
 """What tells the volumes of a series apart, the surest first."""
+
+
+FURTHEST_MM = 1e6
+"""Positions beyond this are damaged."""
 
 
 def place(frame: Frame, numbers: Any) -> None:
@@ -93,7 +108,12 @@ def place(frame: Frame, numbers: Any) -> None:
         frame.position = numbers("ImagePositionPatient", 3)
         frame.orientation = unit_axes(numbers("ImageOrientationPatient", 6), frame.header.name)
         frame.spacing_mm = numbers("PixelSpacing", 2)
-        if frame.spacing_mm.min() <= 0:
+        if np.abs(frame.position).max() > FURTHEST_MM:
+            raise MissingAttributeError(
+                f"{tag_name('ImagePositionPatient')} in {frame.header.name} is {frame.position.tolist()} mm: no place "
+                "in a scanner"
+            )
+        if frame.spacing_mm.min() <= 0 or frame.spacing_mm.max() > FURTHEST_MM:
             raise MissingAttributeError(
                 f"{tag_name('PixelSpacing')} in {frame.header.name} must be two positive numbers; "
                 f"found {frame.spacing_mm.tolist()}"

@@ -7,6 +7,7 @@ asked for. That makes a scan some forty times as fast as parsing every element.
 from __future__ import annotations
 
 import math
+import re
 import struct
 import warnings
 from dataclasses import dataclass, field
@@ -29,6 +30,7 @@ KEYWORDS = (
     "DiffusionBValue", "DiffusionGradientOrientation", "StudyInstanceUID", "SeriesInstanceUID", "SeriesNumber",
     "AcquisitionNumber", "InstanceNumber", "ImagePositionPatient", "ImageOrientationPatient", "FrameOfReferenceUID",
     "TemporalPositionIdentifier", "TemporalPositionIndex", "MonoenergeticEnergyEquivalent", "ConcatenationUID",
+    "InConcatenationTotalNumber",
     "SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration", "NumberOfFrames", "Rows", "Columns",
     "PixelSpacing", "ImagerPixelSpacing", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation",
     "PixelPaddingValue", "PixelPaddingRangeLimit", "RescaleIntercept", "RescaleSlope", "RescaleType",
@@ -51,11 +53,19 @@ MAX_HEADER_BYTES = 256 << 20
 """A header that does not end within this much is refused."""
 
 _PREAMBLE = 128
-_BINARY = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "FD": "d", "FL": "f"}
+_BINARY_BYTES = re.compile(rb"[\0-\x08\x0b\x0e-\x1a\x1c-\x1f]")
+_BINARY = {"": "", "US": "H", "SS": "h", "UL": "I", "SL": "i", "FD": "d", "FL": "f"}
 _UNSIGNED_SHORTS = {"SamplesPerPixel", "PlanarConfiguration", "Rows", "Columns", "BitsAllocated", "BitsStored"}
-_UNSIGNED_SHORTS |= {"HighBit", "PixelRepresentation"}
+_UNSIGNED_SHORTS |= {"HighBit", "PixelRepresentation", "InConcatenationTotalNumber"}
 _SIGNED_AS_PIXELS = {"PixelPaddingValue", "PixelPaddingRangeLimit"}
-_DOUBLES = {"DiffusionBValue", "DiffusionGradientOrientation", "MonoenergeticEnergyEquivalent", "EffectiveEchoTime"}
+_WIDE = {
+    "DiffusionBValue": "FD",
+    "DiffusionGradientOrientation": "FD",
+    "MonoenergeticEnergyEquivalent": "FD",
+    "EffectiveEchoTime": "FD",
+    "NominalPercentageOfCardiacPhase": "FL",
+    "TemporalPositionIndex": "UL",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +170,8 @@ class Header:
             order = ">" if self.big_endian else "<"
             found = struct.unpack(f"{order}{len(raw) // size}{letters}", raw[: len(raw) // size * size])
             return "\\".join(repr(v) for v in found)
-        if raw.isascii():
-            return raw.decode("ascii").strip("\0 \t\r\n")
+        if raw.isascii() and (text := raw.decode("ascii").strip("\0 \t\r\n")).isprintable():
+            return text  # escape sequences of other character sets are ASCII too, but do not print
         sets = self.elements.get(TAGS["SpecificCharacterSet"], b"").decode("ascii", "replace")
         return _decode_text(raw, sets).strip("\0 ")
 
@@ -170,7 +180,7 @@ class Header:
             return _BINARY["US"]
         if keyword in _SIGNED_AS_PIXELS:
             return _BINARY["SS" if self.integer("PixelRepresentation") == 1 else "US"]
-        return _BINARY["FD"] if keyword in _DOUBLES else ""
+        return _BINARY[_WIDE.get(keyword, "")]
 
 
 def tag_name(keyword: str) -> str:
@@ -181,6 +191,12 @@ def tag_name(keyword: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _decode_text(raw: bytes, sets: str) -> str:
+    """Text without control characters.
+
+    A value ends at the first that text cannot hold: where a length is wrong, the elements after it, the patient's
+    name among them, would else become part of a description.
+    """
+    raw = _BINARY_BYTES.split(raw, maxsplit=1)[0]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -188,7 +204,8 @@ def _decode_text(raw: bytes, sets: str) -> str:
             text = decode_bytes(raw, encodings, set())
         except (LookupError, ValueError):
             text = raw.decode("utf-8", "replace")
-    return text if "\ufffd" not in text else raw.decode("latin-1")
+    text = text if "\ufffd" not in text else raw.decode("latin-1")
+    return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text).strip()
 
 
 def read_header(blob: Blob) -> Header:

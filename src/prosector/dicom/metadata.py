@@ -82,8 +82,8 @@ def _acquisition(data: Dataset, frame: Frame) -> Acquisition:
         laterality=_text(data, "Laterality") or _text(data, "ImageLaterality"),
         patient_position=_text(data, "PatientPosition"),
         protocol=_text(data, "ProtocolName"),
-        kernel=_text(data, "ConvolutionKernel"),
-        kvp=_number(data, "KVP"),
+        kernel=_text(data, "ConvolutionKernel") or frame.keys.get("ConvolutionKernel", ""),
+        kvp=_number(data, "KVP") or _kvp(frame),
         contrast_agent=_text(data, "ContrastBolusAgent"),
         slice_thickness_mm=frame.thickness_mm,
         sequence=_text(data, "SequenceName") or _text(data, "ScanningSequence"),
@@ -93,6 +93,13 @@ def _acquisition(data: Dataset, frame: Frame) -> Acquisition:
         lossy_compression=lossy if lossy in ("00", "01") else "",
         image_type=frame.image_type,
     )
+
+
+def _kvp(frame: Frame) -> float | None:
+    try:
+        return float(frame.keys.get("KVP", ""))
+    except ValueError:
+        return None
 
 
 def _text(data: Dataset, keyword: str) -> str:

@@ -14,14 +14,14 @@ from prosector.dicom.decode import NATIVE, check_frame, decode_frame, read_nativ
 from prosector.dicom.frames import Frame
 from prosector.dicom.header import tag_name
 from prosector.dicom.stack import Stack
-from prosector.errors import MixedGeometryError
+from prosector.errors import MixedGeometryError, PixelDataError
 from prosector.model.geometry import Array
 from prosector.model.progress import Progress, silent
 from prosector.model.volume import compact
 
 MAX_VOLUME_BYTES = 64 << 30
-EXACT_FLOAT32 = 1 << 24
-"""Whole numbers beyond this are not exact in float32."""
+
+LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +110,11 @@ def _plan(frames: Sequence[Frame], background: float) -> _Plan:
     kinds = {stored_dtype(f.header) for f in {id(f.header): f for f in frames}.values()}
     stored = np.result_type(*kinds) if len(kinds) > 1 else kinds.pop()
     scales = {rescale_of(f) for f in frames}
+    if any(not abs(slope) * (1 << 32) + abs(intercept) < LARGEST for slope, intercept in scales):
+        raise PixelDataError(
+            f"{frames[0].header.name}: {tag_name('RescaleSlope')} or {tag_name('RescaleIntercept')} is out of all "
+            "bounds; the header is damaged"
+        )
     whole = stored.kind in "iu" and all(v == int(v) for pair in scales for v in pair) and stored.itemsize <= 2
     if stored.kind == "f" or (stored.itemsize > 2 and scales == {(1.0, 0.0)}) or not whole:
         unscaled = stored.kind in "iu" and scales == {(1.0, 0.0)}
@@ -160,10 +165,11 @@ def _read_plane(frame: Frame, plan: _Plan, background: float, out: Array) -> int
 
 def _scale_into(stored: Array, slope: float, intercept: float, plan: _Plan, out: Array) -> None:
     if not plan.whole:
-        if (slope, intercept) == (1.0, 0.0):
-            out[...] = stored
-        else:
-            np.add(stored * np.float64(slope), intercept, out=out, casting="same_kind")
+        with np.errstate(over="ignore", invalid="ignore"):  # double values beyond float32 become infinite
+            if (slope, intercept) == (1.0, 0.0):
+                out[...] = stored
+            else:
+                np.add(stored * np.float64(slope), intercept, out=out, casting="same_kind")
         return
     if not np.may_share_memory(stored, out):
         np.copyto(out, stored, casting="unsafe")

@@ -37,16 +37,18 @@ ENHANCED = frozenset(
         "13.1.1",
         "13.1.2",
         "13.1.3",
+        "30",
         "128.1",
         "130",
     )
 )
-"""SOP classes with functional groups: enhanced and legacy converted CT, MR, PET, US volume, XA/XRF, X-ray 3D."""
+"""SOP classes with functional groups: enhanced and legacy converted CT, MR, PET; XA, XRF, US volume, X-ray 3D, map."""
 
 
 def _single_frame(header: Header) -> Frame:
     frame = Frame(header, image_type=header.values("ImageType"))
     frame.slope, frame.intercept = header.number("RescaleSlope"), header.number("RescaleIntercept")
+    frame.rescale_type = header.text("RescaleType")
     frame.thickness_mm = header.number("SliceThickness")
     frame.keys = {k: header.text(k) for k in _KEYS if TAGS[k] in header.elements and header.has(k)}
     place(frame, lambda keyword, count: header.numbers(keyword, count))

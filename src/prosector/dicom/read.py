@@ -120,8 +120,10 @@ def _listing(found: Scan) -> str:
 
 
 def _unit(series: Series, frame: Frame) -> str:
-    """Hounsfield for CT, unless Rescale Type (0028,1054) says otherwise."""
+    """Hounsfield for CT, unless Rescale Type (0028,1054) or a real world value mapping says otherwise."""
+    if frame.unit:
+        return frame.unit
     if series.modality != "CT":
         return "1"
-    kind = frame.header.text("RescaleType").upper()
+    kind = frame.rescale_type.upper()
     return HOUNSFIELD if kind in ("", "HU", "HU_MOD", "US", "HOUNSFIELD UNITS") else "1"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -9,31 +12,12 @@ from typing import Any
 from prosector.dicom.decode import LOSSY, stored_dtype
 from prosector.dicom.frames import Frame
 from prosector.dicom.header import Header, tag_name
+from prosector.dicom.kinds import what_it_is
 from prosector.dicom.planes import frames_of
 from prosector.dicom.split import Candidate, set_aside, split
 from prosector.dicom.stack import Stack, build_stack
 from prosector.dicom.suitability import plane_of, suitability
 from prosector.errors import DicomInputError, NotAVolumeError, SeriesChoiceError
-
-NOT_IMAGES = {
-    "1.2.840.10008.5.1.4.1.1.66.4": "a DICOM segmentation (SEG): a label map of another series",
-    "1.2.840.10008.5.1.4.1.1.66.7": "a DICOM label map segmentation: labels of another series",
-    "1.2.840.10008.5.1.4.1.1.66.5": "a surface segmentation",
-    "1.2.840.10008.5.1.4.1.1.481.2": "an RT dose grid",
-    "1.2.840.10008.5.1.4.1.1.481.3": "RT structures (RTSTRUCT): contours on another series",
-    "1.2.840.10008.5.1.4.1.1.481.5": "an RT plan",
-    "1.2.840.10008.5.1.4.1.1.88.59": "a key object selection: a list of images, not images",
-    "1.2.840.10008.5.1.4.1.1.66.1": "a spatial registration",
-    "1.2.840.10008.5.1.4.1.1.104.1": "an encapsulated PDF",
-    "1.2.840.10008.5.1.4.1.1.104.3": "an encapsulated STL",
-    "1.2.840.10008.1.3.10": "a DICOMDIR",
-}
-_NOT_IMAGE_PREFIXES = {
-    "1.2.840.10008.5.1.4.1.1.88.": "a structured report",
-    "1.2.840.10008.5.1.4.1.1.11.": "a presentation state",
-    "1.2.840.10008.5.1.4.1.1.9.": "a waveform",
-    "1.2.840.10008.5.1.4.1.1.66": "raw data",
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,9 +68,10 @@ class Series:
         images = [h for h in unique if not what_it_is(h)]
         if not images:
             raise NotAVolumeError("; ".join(sorted(kinds)))
-        frames, aside = set_aside([f for h in images for f in frames_of(h)])
+        planes, broken = _planes(images)
+        frames, aside = set_aside(planes)
         copied = (f"{copies} file(s) that are copies of others passed over",) if copies else ()
-        return frames, (*aside, *(f"{what} set aside" for what in sorted(kinds)), *copied)
+        return frames, (*aside, *(f"{what} set aside" for what in sorted(kinds)), *copied, *broken)
 
     @property
     def volumes(self) -> tuple[Assessed, ...]:
@@ -120,13 +105,25 @@ class Series:
         problems = tuple(dict.fromkeys(p for h in self.headers for p in h.problems))
         good = [v.stack for v in self.volumes if v.stack]
         notes = dict.fromkeys(w for stack in good for w in stack.warnings)
-        return (*problems, *self.aside, *notes, *self._missing_uids(), *self._pixel_notes())
+        return (*problems, *self.aside, *notes, *self._missing_uids(), *self._missing_parts(), *self._pixel_notes())
 
     def _missing_uids(self) -> tuple[str, ...]:
         return tuple(
             f"{tag_name(keyword)} is absent in {count} file(s): derived DICOM cannot refer to them"
             for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
             if (count := sum(not h.has(keyword) for h in self.headers))
+        )
+
+    def _missing_parts(self) -> tuple[str, ...]:
+        """Concatenations (PS3.3 C.7.6.16.2.2.4) of which a part is not there."""
+        parts: dict[str, list[Header]] = defaultdict(list)
+        for header in self.headers:
+            if header.has("ConcatenationUID"):
+                parts[header.text("ConcatenationUID")].append(header)
+        return tuple(
+            f"only {len(found)} of the {total} parts of a concatenation are there; slices at its ends may be missing"
+            for found in parts.values()
+            if (total := found[0].integer("InConcatenationTotalNumber") or 0) > len(found)
         )
 
     def _pixel_notes(self) -> tuple[str, ...]:
@@ -230,15 +227,18 @@ def _volume_summary(number: int, assessed: Assessed | None) -> dict[str, Any]:
     }
 
 
-def what_it_is(header: Header) -> str:
-    """What an object that is no image is, in words; empty for images."""
-    uid = header.text("SOPClassUID")
-    if uid in NOT_IMAGES:
-        return NOT_IMAGES[uid]
-    for prefix, what in _NOT_IMAGE_PREFIXES.items():
-        if uid.startswith(prefix):
-            return what
-    return ""
+def _planes(images: Sequence[Header]) -> tuple[list[Frame], tuple[str, ...]]:
+    """Frames of all files; a file whose functional groups cannot be read is named, unless it is the only one."""
+    frames: list[Frame] = []
+    broken: list[DicomInputError] = []
+    for header in images:
+        try:
+            frames += frames_of(header)
+        except DicomInputError as error:
+            broken.append(error)
+    if broken and not frames:
+        raise broken[0]
+    return frames, (f"{len(broken)} file(s) passed over: {broken[0]}",) if broken else ()
 
 
 def _assess(candidate: Candidate) -> Assessed:
@@ -258,16 +258,19 @@ def _stack(assessed: Assessed, gaps: str) -> Stack:
 
 def _without_copies(headers: tuple[Header, ...]) -> tuple[list[Header], int]:
     """Headers without those of files that are, byte for byte, a file already there."""
+    alike = Counter(map(_identity, headers))
+    seen: set[bytes] = set()
     kept: list[Header] = []
-    by_uid: dict[str, list[Header]] = {}
     for header in headers:
-        same = by_uid.setdefault(header.text("SOPInstanceUID") or header.name, [])
-        if any(_same_bytes(header, other) for other in same):
-            continue
-        same.append(header)
+        if alike[_identity(header)] > 1:
+            # whole files are read only where UID and size are the same; each once, however many there are
+            digest = hashlib.sha256(header.blob.read(0, header.blob.size)).digest()
+            if digest in seen:
+                continue
+            seen.add(digest)
         kept.append(header)
     return kept, len(headers) - len(kept)
 
 
-def _same_bytes(one: Header, other: Header) -> bool:
-    return one.blob.size == other.blob.size and one.blob.read(0, one.blob.size) == other.blob.read(0, other.blob.size)
+def _identity(header: Header) -> tuple[str, int]:
+    return header.text("SOPInstanceUID"), header.blob.size

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -14,9 +15,20 @@ from prosector.dicom.header import tag_name
 POSITION_TOLERANCE_MM = 1e-3
 """Positions that differ by less are the same."""
 
-ORIENTATION_DIGITS = 3
-SPACING_DIGITS = 4
+ORIENTATION_TOLERANCE = 1e-3
+SPACING_TOLERANCE_MM = 1e-3
+"""Slices of one grid may differ by this much in their direction cosines and their pixel spacing."""
 
+INTERLEAVED = (
+    "ImageType", "EchoTime", "EffectiveEchoTime", "DiffusionBValue", "KVP", "MonoenergeticEnergyEquivalent",
+    "ConvolutionKernel",
+)  # fmt: skip
+"""Attributes that no single volume alternates in from slice to slice."""
+
+RANKED = ("TriggerTime", "AcquisitionTime", "ContentTime", "InstanceNumber")
+"""Attributes that differ from slice to slice as well; what counts is their order at each position."""
+
+_COLOUR = ("PALETTE COLOR", "RGB", "YBR_FULL", "YBR_FULL_422")
 _SECONDARY = "1.2.840.10008.5.1.4.1.1.7"
 
 
@@ -52,6 +64,8 @@ def _what_else(frame: Frame) -> str:
         return "secondary capture(s)"
     if (header.integer("SamplesPerPixel") or 1) > 1:
         return "colour picture(s)"
+    if header.text("PhotometricInterpretation") in _COLOUR:
+        return "colour picture(s)"
     if "LOCALIZER" in frame.image_type or "SCOUT" in frame.image_type:
         return "localizer image(s)"
     return ""
@@ -61,14 +75,14 @@ def split(frames: Sequence[Frame]) -> tuple[Candidate, ...]:
     """Tell the volumes of a series apart.
 
     First by grid (size, spacing, orientation, frame of reference, stack), then, where positions repeat, by
-    the attribute in which the repeated ones differ (:data:`SPLIT_KEYWORDS`). Slices are never interleaved:
-    what no attribute tells apart stays together and is refused as duplicates later on.
+    the attribute in which the repeated ones differ (:data:`SPLIT_KEYWORDS`), else by the order in which they
+    were made (:data:`RANKED`). Where positions alternate between two kinds of image, by that kind
+    (:data:`INTERLEAVED`). Slices are never interleaved: what no attribute tells apart stays together and is
+    refused as duplicates later on.
     """
-    grids: dict[tuple[object, ...], list[Frame]] = defaultdict(list)
-    for frame in frames:
-        grids[_grid_key(frame)].append(frame)
+    grids = _grids(frames)
     found: list[Candidate] = []
-    for members in grids.values():
+    for members in grids:
         label = _grid_label(members[0]) if len(grids) > 1 else ""
         found += [Candidate(_joined(label, c.label), c.frames) for c in _split_repeats(members, SPLIT_KEYWORDS)]
     return tuple(found)
@@ -78,16 +92,29 @@ def _joined(first: str, second: str) -> str:
     return ", ".join(part for part in (first, second) if part)
 
 
-def _grid_key(frame: Frame) -> tuple[object, ...]:
-    if frame.problem or frame.orientation is None or frame.spacing_mm is None:
-        return (frame.size, frame.problem)
-    return (
-        frame.size,
-        tuple((np.round(frame.orientation, ORIENTATION_DIGITS) + 0.0).tolist()),
-        tuple(np.round(frame.spacing_mm, SPACING_DIGITS).tolist()),
-        frame.header.text("FrameOfReferenceUID"),
-        frame.keys.get("StackID", ""),
-    )
+def _grids(frames: Sequence[Frame]) -> list[list[Frame]]:
+    """Frames by grid. Directions are compared, not rounded: a value at the edge of rounding parts no volume."""
+    alike: dict[tuple[object, ...], list[list[Frame]]] = defaultdict(list)
+    for frame in frames:
+        placed = frame.orientation is not None and frame.spacing_mm is not None
+        stack, frame_of_reference = frame.keys.get("StackID", ""), frame.header.text("FrameOfReferenceUID")
+        groups = alike[frame.size, "" if placed else frame.problem, frame_of_reference, stack]
+        for group in groups:
+            if not placed or _same_grid(group[0], frame):
+                group.append(frame)
+                break
+        else:
+            groups.append([frame])
+    return [group for groups in alike.values() for group in groups]
+
+
+def _same_grid(one: Frame, other: Frame) -> bool:
+    assert one.orientation is not None
+    assert other.orientation is not None
+    assert one.spacing_mm is not None
+    assert other.spacing_mm is not None
+    turned = np.abs(one.orientation - other.orientation).max() > ORIENTATION_TOLERANCE
+    return not turned and bool(np.abs(one.spacing_mm - other.spacing_mm).max() <= SPACING_TOLERANCE_MM)
 
 
 def _grid_label(frame: Frame) -> str:
@@ -104,7 +131,7 @@ def _grid_label(frame: Frame) -> str:
 def _split_repeats(frames: list[Frame], keywords: Sequence[str]) -> list[Candidate]:
     most = _most_at_one_place(frames)
     if most <= 1:
-        return [Candidate("", tuple(frames))]
+        return _split_interleaved(frames)
     for n, keyword in enumerate(keywords):
         groups: dict[str, list[Frame]] = defaultdict(list)
         for frame in frames:
@@ -117,7 +144,49 @@ def _split_repeats(frames: list[Frame], keywords: Sequence[str]) -> list[Candida
                 rest = _split_repeats(groups[value], keywords[n + 1 :])
                 found += [Candidate(_joined(label, c.label), c.frames) for c in rest]
             return found
+    return _split_by_order(frames)
+
+
+def _split_by_order(frames: list[Frame]) -> list[Candidate]:
+    """Where every position is taken equally often: first images, second images, … in order of making."""
+    places = _by_place(frames)
+    most = max(map(len, places.values()))
+    if len(places) > 1 and all(len(members) == most for members in places.values()):
+        for keyword in RANKED:
+            ranked = [sorted(members, key=lambda f: _order(f, keyword)) for members in places.values()]
+            if all(len({_order(f, keyword) for f in members}) == most for members in ranked):
+                return [
+                    Candidate(f"{n + 1} of {most} by {tag_name(keyword)}", tuple(members[n] for members in ranked))
+                    for n in range(most)
+                ]
     return [Candidate("", tuple(frames))]
+
+
+def _order(frame: Frame, keyword: str) -> tuple[int, float, str]:
+    return _sort_key(frame.header.text(keyword))
+
+
+def _split_interleaved(frames: list[Frame]) -> list[Candidate]:
+    """Part what alternates along the slice normal between values of an attribute."""
+    for keyword in INTERLEAVED:
+        values = {f.keys.get(keyword, "") for f in frames}
+        if len(values) == 1:
+            continue
+        along = sorted(frames, key=_along_normal)
+        changes = sum(a.keys.get(keyword, "") != b.keys.get(keyword, "") for a, b in pairwise(along))
+        if changes > 2 * (len(values) - 1):
+            groups = {value: tuple(f for f in frames if f.keys.get(keyword, "") == value) for value in values}
+            return [
+                Candidate(f"{tag_name(keyword)} {value or 'absent'}", groups[value])
+                for value in sorted(values, key=_sort_key)
+            ]
+    return [Candidate("", tuple(frames))]
+
+
+def _along_normal(frame: Frame) -> float:
+    if frame.position is None or frame.orientation is None:
+        return 0.0
+    return float(frame.position @ np.cross(frame.orientation[:3], frame.orientation[3:]))
 
 
 def _sort_key(value: str) -> tuple[int, float, str]:
@@ -128,9 +197,12 @@ def _sort_key(value: str) -> tuple[int, float, str]:
 
 
 def _most_at_one_place(frames: Sequence[Frame]) -> int:
-    places = Counter(
-        tuple(np.round(f.position / POSITION_TOLERANCE_MM).astype(np.int64).tolist())
-        for f in frames
-        if f.position is not None
-    )
-    return max(places.values(), default=0)
+    return max(map(len, _by_place(frames).values()), default=0)
+
+
+def _by_place(frames: Sequence[Frame]) -> dict[tuple[int, ...], list[Frame]]:
+    places: dict[tuple[int, ...], list[Frame]] = defaultdict(list)
+    for frame in frames:
+        if frame.position is not None:
+            places[tuple(np.round(frame.position / POSITION_TOLERANCE_MM).astype(np.int64).tolist())].append(frame)
+    return places

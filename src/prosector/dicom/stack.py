@@ -42,7 +42,10 @@ JITTER_FRACTION = 0.01
 """Slices further than this fraction of a step from a regular grid are warned of."""
 
 JITTER_FLOOR_MM = 0.02
-"""Positions are often written to a tenth or a hundredth of a millimetre; less than this is rounding."""
+"""Positions are often written to a tenth or a hundredth of a millimetre; less than this is rounding, …"""
+
+FLOOR_FRACTION = 0.25
+"""… unless it is more than this fraction of a step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +144,9 @@ def _irregularity(positions: Array, along_mm: Array) -> MixedGeometryError | Sli
     usual = float(np.median(steps))
     regular = _line(positions)
     off = float(np.linalg.norm(positions - regular, axis=1).max())
-    if off <= max(IRREGULAR_FRACTION * usual, JITTER_FLOOR_MM):
+    if off <= _tolerance_mm(IRREGULAR_FRACTION, usual):
         return None
-    odd = np.abs(steps - usual) > max(IRREGULAR_FRACTION * usual, JITTER_FLOOR_MM)
+    odd = np.abs(steps - usual) > _tolerance_mm(IRREGULAR_FRACTION, usual)
     direction = (positions[-1] - positions[0]) / (along_mm[-1] - along_mm[0])
     beside = positions - positions[0] - (along_mm - along_mm[0])[:, None] * direction
     if np.linalg.norm(beside, axis=1).max() > max(0.5 * usual, 1.0):
@@ -161,6 +164,10 @@ def _irregularity(positions: Array, along_mm: Array) -> MixedGeometryError | Sli
     )
 
 
+def _tolerance_mm(fraction: float, step_mm: float) -> float:
+    return max(fraction * step_mm, min(JITTER_FLOOR_MM, FLOOR_FRACTION * step_mm))
+
+
 def _choices() -> str:
     ways = "; ".join(f"{name!r}: {what}" for name, what in GAPS.items() if name != "refuse")
     return f"Fetch the whole series again, or choose what to do (gaps=…, --gaps on the command line): {ways}"
@@ -174,7 +181,7 @@ def _line(positions: Array) -> Array:
 def _regular(frames: Sequence[Frame], positions: Array, notes: tuple[str, ...]) -> Stack:
     usual = float(np.linalg.norm(positions[-1] - positions[0])) / (len(positions) - 1)
     off = float(np.linalg.norm(positions - _line(positions), axis=1).max())
-    if off > max(JITTER_FRACTION * usual, JITTER_FLOOR_MM):
+    if off > _tolerance_mm(JITTER_FRACTION, usual):
         notes = (*notes, f"slice positions deviate from a regular grid by up to {off:.3f} mm")
     step = (positions[-1] - positions[0]) / (len(positions) - 1)
     geometry = _geometry(frames[0], len(frames), positions[0], step)
@@ -202,7 +209,7 @@ def _longest_run(along_mm: Array) -> tuple[int, int]:
     steps = np.diff(along_mm)
     best, start = (0, 2), 0
     for n in range(1, len(steps) + 1):
-        if n == len(steps) or abs(steps[n] - steps[start]) > max(IRREGULAR_FRACTION * steps[start], JITTER_FLOOR_MM):
+        if n == len(steps) or abs(steps[n] - steps[start]) > _tolerance_mm(IRREGULAR_FRACTION, steps[start]):
             if n + 1 - start > best[1] - best[0]:
                 best = (start, n + 1)
             start = n
@@ -221,7 +228,7 @@ def _geometry(frame: Frame, count: int, position: Array, step: Array) -> Geometr
 
 
 def _grid_notes(frames: Sequence[Frame], geometry: Geometry) -> tuple[str, ...]:
-    notes = []
+    notes = list(dict.fromkeys(f.note for f in frames if f.note))
     if not geometry.is_orthogonal:
         notes.append(f"gantry tilt: slices are sheared by {geometry.tilt_degrees:.2f}°; kept as acquired")
     thickness, distance = frames[0].thickness_mm, geometry.slice_distance_mm
