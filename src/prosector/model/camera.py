@@ -19,13 +19,15 @@ VIEWS = {
 }
 """Named views as (azimuth, elevation) in degrees. The name is the side that the viewer stands on."""
 
+MAX_VIEW_ANGLE_DEG = 120.0
+
 FIT_MARGIN = 1.02
 """The fitted field of view is this much larger than the object."""
 
 
 @dataclass(frozen=True, eq=False)
 class Camera:
-    """A parallel view.
+    """A parallel or perspective view.
 
     Parameters
     ----------
@@ -36,13 +38,17 @@ class Camera:
         is ``forward × up``: looking from the front (forward = P, up = H) the patient's left is on the
         viewer's right.
     height_mm : float
-        Field of view from the top edge of the picture to the bottom edge.
+        Field of view from the top edge of the picture to the bottom edge, in the plane through the center.
+    view_angle_deg : float
+        0 for a parallel view. Above 0, the angle at the viewer's eye between the picture's top and bottom
+        edges; the eye lies ``height_mm / 2 / tan(angle / 2)`` before the center.
     """
 
     center_lps: Array
     forward_lps: Array
     up_lps: Array
     height_mm: float
+    view_angle_deg: float = 0.0
 
     def __post_init__(self) -> None:
         forward = np.asarray(self.forward_lps, dtype=np.float64)
@@ -53,9 +59,26 @@ class Camera:
             raise ParameterError("a camera's up direction must not be parallel to its viewing direction")
         if not (np.isfinite(self.height_mm) and self.height_mm > 0):
             raise ParameterError(f"a field of view is greater than 0 mm; found {self.height_mm}")
+        if not 0 <= self.view_angle_deg < MAX_VIEW_ANGLE_DEG:
+            raise ParameterError(
+                f"a view angle is from 0 (parallel) to below {MAX_VIEW_ANGLE_DEG}°; found {self.view_angle_deg}"
+            )
         object.__setattr__(self, "center_lps", frozen(np.array(self.center_lps, dtype=np.float64)))
         object.__setattr__(self, "forward_lps", frozen(forward))
         object.__setattr__(self, "up_lps", frozen(up / np.linalg.norm(up)))
+
+    @property
+    def is_parallel(self) -> bool:
+        """Whether all rays are parallel, so that a millimetre is the same everywhere in the picture."""
+        return self.view_angle_deg == 0
+
+    @property
+    def eye_lps(self) -> Array | None:
+        """The viewer's eye, LPS mm; None for a parallel view."""
+        if self.is_parallel:
+            return None
+        distance = self.height_mm / 2 / np.tan(np.radians(self.view_angle_deg) / 2)
+        return np.asarray(self.center_lps - distance * self.forward_lps)
 
     @property
     def right_lps(self) -> Array:
@@ -63,7 +86,7 @@ class Camera:
         return np.asarray(np.cross(self.forward_lps, self.up_lps))
 
     def pixel_spacing_mm(self, size: tuple[int, int]) -> float:
-        """Side of a (square) pixel in a picture of ``size`` (width, height)."""
+        """Side of a (square) pixel of a picture of ``size`` (width, height), in the plane through the center."""
         return self.height_mm / size[1]
 
 
@@ -81,6 +104,7 @@ def fit_camera(
     elevation_deg: float = 0.0,
     roll_deg: float = 0.0,
     zoom: float = 1.0,
+    view_angle_deg: float = 0.0,
 ) -> Camera:
     """A parallel camera that shows the whole grid.
 
@@ -99,6 +123,8 @@ def fit_camera(
         Turns the picture clockwise about the viewing direction.
     zoom : float
         Above 1 shows less, enlarged.
+    view_angle_deg : float
+        0 for a parallel view; see :class:`Camera`.
     """
     if not np.isfinite([azimuth_deg, elevation_deg, roll_deg]).all() or abs(elevation_deg) > 90:
         raise ParameterError(f"elevation is from -90 to 90 degrees and angles are finite; found {elevation_deg}")
@@ -114,7 +140,7 @@ def fit_camera(
     half_width = np.abs(offsets @ unfitted.right_lps).max() + max(geometry.spacing_mm) / 2
     half_height = np.abs(offsets @ unfitted.up_lps).max() + max(geometry.spacing_mm) / 2
     height = 2 * max(half_height, half_width * size[1] / size[0]) * FIT_MARGIN / zoom
-    return Camera(unfitted.center_lps, unfitted.forward_lps, unfitted.up_lps, float(height))
+    return Camera(unfitted.center_lps, unfitted.forward_lps, unfitted.up_lps, float(height), view_angle_deg)
 
 
 def orientation_letters(camera: Camera) -> dict[str, str]:

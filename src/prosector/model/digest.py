@@ -33,7 +33,7 @@ def digest(value: Volume | LabelMap | Mesh | Rendering) -> str:
             _feed(h, "mesh", value.vertices_lps, value.faces, value.normals_lps)
         case Rendering():
             c = value.camera
-            pose = np.concatenate([c.center_lps, c.forward_lps, c.up_lps, [c.height_mm]])
+            pose = np.concatenate([c.center_lps, c.forward_lps, c.up_lps, [c.height_mm, c.view_angle_deg]])
             _feed(h, "rendering", value.pixels, pose, value.method, value.preset)
     return h.hexdigest()
 
