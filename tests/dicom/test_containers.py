@@ -172,3 +172,13 @@ def test_ten_thousand_files(tmp_path):
     assert len(found.series) >= 50
     with pytest.raises(SeriesChoiceError):
         prosector.read_series(tmp_path, series="no such")
+
+
+def test_a_bomb_in_the_headers_of_a_tar(tmp_path):
+    with tarfile.open(tmp_path / "pax.tar.gz", "w:gz", format=tarfile.PAX_FORMAT) as archive:
+        info = tarfile.TarInfo("file")
+        info.pax_headers = {"comment": "x" * (100 << 20)}
+        archive.addfile(info, io.BytesIO(b""))
+    assert (tmp_path / "pax.tar.gz").stat().st_size < 1 << 20
+    with pytest.raises(InputError, match="archive bomb"):
+        prosector.scan(tmp_path / "pax.tar.gz")

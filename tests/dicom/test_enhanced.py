@@ -157,7 +157,7 @@ def test_volumes_are_told_apart(tmp_path, mark):
 
 
 def test_any_other_dimension_tells_them_apart(tmp_path):
-    data, both = two_volumes(lambda group, n: None)
+    data, both = two_volumes(lambda *_: None)
     pointers = [0x00209056, 0x00209057, 0x00189094]
     data.DimensionIndexSequence = [item(DimensionIndexPointer=p) for p in pointers]
     for n, group in enumerate(data.PerFrameFunctionalGroupsSequence):
@@ -397,7 +397,7 @@ def test_fragments_that_break_off(tmp_path, cut):
     slices = values((5, 32, 40), "u2")
     file = saved(compress(enhanced(slices), slices, LS, "basic"), tmp_path)
     file.write_bytes(file.read_bytes()[:-cut])
-    with pytest.raises(PixelDataError, match="file.dcm"):
+    with pytest.raises(PixelDataError, match=r"file\.dcm"):
         prosector.read_series(file)
 
 

@@ -7,6 +7,7 @@ it; nothing is written under a name that the archive chose.
 from __future__ import annotations
 
 import bz2
+import functools
 import gzip
 import lzma
 import os
@@ -72,7 +73,7 @@ class Blob:
         return done
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class InflatedBlob:
     """The data set of a file in Deflated Explicit VR Little Endian, inflated when it is read."""
 
@@ -92,7 +93,7 @@ class InflatedBlob:
 
     def read(self, at: int, count: int) -> bytes:
         """Up to ``count`` bytes of the inflated data set from ``at``."""
-        return inflate(self.outer, self.start, at + count)[at:]
+        return inflated(self)[at : at + count]
 
     def read_into(self, at: int, out: memoryview) -> int:
         """Fill ``out`` from ``at``; returns the number of bytes that there were."""
@@ -104,11 +105,18 @@ class InflatedBlob:
 AnyBlob = Blob | InflatedBlob
 
 
+@functools.lru_cache(maxsize=2)
+def inflated(blob: InflatedBlob) -> bytes:
+    """The whole data set, kept for the next frame of a multi-frame object."""
+    return inflate(blob.outer, blob.start, blob.size)
+
+
 def inflate(blob: Blob, start: int, limit: int = MAX_INFLATED_BYTES) -> bytes:
     """Inflate a data set up to ``limit`` bytes; what is broken ends it."""
     machine = zlib.decompressobj(-zlib.MAX_WBITS)
+    limit = min(limit, MAX_INFLATED_BYTES, max(RATIO_FLOOR_BYTES, MAX_RATIO * blob.size))
     try:
-        return machine.decompress(blob.read(start, blob.size), min(limit, MAX_INFLATED_BYTES))
+        return machine.decompress(blob.read(start, blob.size), limit)
     except zlib.error:
         return b""
 
@@ -128,14 +136,19 @@ def archive_kind(path: Path) -> str:
         start = file.read(_TAR_BLOCK)
     if start[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
         return "zip"
-    for magic, opener in ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ\x00", lzma.open)):
-        if start.startswith(magic):
-            try:
-                with opener(path, "rb") as stream:
-                    start = stream.read(_TAR_BLOCK)
-            except (OSError, EOFError, zlib.error, lzma.LZMAError):
-                return ""
+    if _opener(start) is not open:
+        try:
+            with _opener(start)(path, "rb") as stream:
+                start = stream.read(_TAR_BLOCK)
+        except (OSError, EOFError, zlib.error, lzma.LZMAError):
+            return ""
     return "tar" if start[257:262] == b"ustar" else ""
+
+
+def _opener(start: bytes) -> Any:
+    """What opens a file that begins so: unpacking, or plain."""
+    packers = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
+    return next((opener for magic, opener in packers.items() if start.startswith(magic)), open)
 
 
 def unpack(path: Path, kind: str) -> tuple[Blob, ...]:
@@ -151,11 +164,10 @@ def unpack(path: Path, kind: str) -> tuple[Blob, ...]:
     limit = _Limit(path.name, path.stat().st_size)
     blobs = []
     try:
-        for name, stream in _zip_members(path) if kind == "zip" else _tar_members(path):
+        for name, stream in _zip_members(path, limit) if kind == "zip" else _tar_members(path, limit):
             start = spool.tell()
             limit.member()
             while chunk := stream.read(_CHUNK):
-                limit.add(len(chunk))
                 spool.write(chunk)
             blobs.append(Blob(name, spool.name, spool.tell() - start, start, spool))
         spool.flush()
@@ -197,20 +209,38 @@ class _Limit:
             )
 
 
-def _zip_members(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
+@dataclass(slots=True)
+class _Counted:
+    """A stream whose bytes count towards the limit."""
+
+    stream: IO[bytes]
+    limit: _Limit
+
+    def read(self, count: int) -> bytes:
+        data = self.stream.read(count)
+        self.limit.add(len(data))
+        return data
+
+
+def _zip_members(path: Path, limit: _Limit) -> Iterator[tuple[str, Any]]:
     with zipfile.ZipFile(path) as archive:
         for info in archive.infolist():
             if not info.is_dir():
                 with archive.open(info) as stream:
-                    yield info.filename, stream
+                    yield info.filename, _Counted(stream, limit)
 
 
-def _tar_members(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
-    with tarfile.open(path, "r|*") as archive:
-        for info in archive:
-            stream = archive.extractfile(info) if info.isfile() else None
-            if stream is not None:
-                yield info.name, stream
+def _tar_members(path: Path, limit: _Limit) -> Iterator[tuple[str, Any]]:
+    """Members of a tar; what its headers unpack to counts as well."""
+    with path.open("rb") as file:
+        opener = _opener(file.read(_TAR_BLOCK))
+    with opener(path, "rb") as packed:
+        counted: Any = _Counted(packed, limit)
+        with tarfile.open(fileobj=counted, mode="r|") as archive:
+            for info in archive:
+                stream = archive.extractfile(info) if info.isfile() else None
+                if stream is not None:
+                    yield info.name, stream
 
 
 def _read_fully(file: IO[bytes], count: int) -> bytes:
@@ -224,7 +254,11 @@ def walk_files(root: str) -> Iterator[str]:
     """Every file under a folder, links followed once, so that a loop ends."""
     seen: set[tuple[int, int]] = set()
     for folder, names, files in os.walk(root, followlinks=True):
-        status = os.stat(folder)  # noqa: PTH116
+        try:
+            status = os.stat(folder)  # noqa: PTH116
+        except OSError:  # it went away, or may not be entered
+            names.clear()
+            continue
         if (status.st_dev, status.st_ino) in seen:
             names.clear()
             continue

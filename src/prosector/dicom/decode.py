@@ -15,7 +15,8 @@ import numpy as np
 from pydicom.config import IGNORE
 from pydicom.uid import UID
 
-from prosector.dicom.fragments import encoded_frame
+from prosector.dicom.blobs import inflated
+from prosector.dicom.fragments import encoded_frame, fragments_of
 from prosector.dicom.header import BIG_ENDIAN, DEFLATED, EXPLICIT, IMPLICIT, Header, tag_name
 from prosector.errors import MissingCodecError, PixelDataError
 from prosector.kernels.packbits import unpack_bits
@@ -118,6 +119,12 @@ def read_native_into(header: Header, number: int, out: Array) -> None:
         raise PixelDataError(f"{header.name} is truncated in its {tag_name('PixelData')}; fetch the file again")
     if header.big_endian:
         out.byteswap(inplace=True)
+
+
+def release() -> None:
+    """Let go of what was kept for further frames of multi-frame files."""
+    fragments_of.cache_clear()
+    inflated.cache_clear()
 
 
 def decode_frame(header: Header, number: int) -> Array:

@@ -41,11 +41,11 @@ def encoded_frame(header: Header, number: int) -> bytes:
         _, ranges = _items(lambda at, count: body[at : at + count], len(body))
         return b"".join(body[at : at + count] for at, count in ranges)
     start = header.pixels.offset
-    return b"".join(header.blob.read(start + at, count) for at, count in _frames(header)[number])
+    return b"".join(header.blob.read(start + at, count) for at, count in fragments_of(header)[number])
 
 
 @functools.lru_cache(maxsize=8)
-def _frames(header: Header) -> tuple[tuple[Range, ...], ...]:
+def fragments_of(header: Header) -> tuple[tuple[Range, ...], ...]:
     """For each frame the ranges of its fragments, from the beginning of the pixel data."""
     assert header.pixels is not None
     start, count = header.pixels.offset, header.integer("NumberOfFrames") or 1

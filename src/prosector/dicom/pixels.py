@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from prosector.dicom.decode import NATIVE, check_frame, decode_frame, read_native_into, stored_dtype
+from prosector.dicom.decode import NATIVE, check_frame, decode_frame, read_native_into, release, stored_dtype
 from prosector.dicom.frames import Frame
 from prosector.dicom.header import tag_name
 from prosector.dicom.stack import Stack
@@ -76,7 +76,10 @@ def read_voxels(stack: Stack, background: float, progress: Progress = silent) ->
     def one(k: int) -> None:
         padded[k] = _read_plane(frames[k], plan, background, out[k])
 
-    _in_parallel(one, len(frames), progress)
+    try:
+        _in_parallel(one, len(frames), progress)
+    finally:
+        release()
     voxels = out if plan.settled else _settle(out, frames)
     notes = _padding_note(frames[0], int(padded.sum()), background)
     if stack.lower is not None and stack.weight is not None:

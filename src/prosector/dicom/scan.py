@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,14 +115,15 @@ def _is_dicomdir(file: Path) -> bool:
 def _listed(dicomdir: Path) -> Iterator[str]:
     """The files that a DICOMDIR refers to (PS3.3 F.3.2.2): only those beneath its own folder."""
     base = dicomdir.parent.resolve()
-    try:
-        records = pydicom.dcmread(dicomdir).get("DirectoryRecordSequence") or []
-        parts = [r.get("ReferencedFileID") for r in records]
-    except Exception as error:  # pydicom raises many kinds on broken files
-        raise InputError(f"{dicomdir.name}: a DICOMDIR that cannot be read; give its folder instead") from error
-    for part in parts:
-        if part:
-            names = [part] if isinstance(part, str) else list(part)
-            file = base.joinpath(*names)
-            if file.resolve().is_relative_to(base):
-                yield str(file)
+    files = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            for record in pydicom.dcmread(dicomdir).get("DirectoryRecordSequence") or []:
+                part = record.get("ReferencedFileID")
+                if part:
+                    file = base.joinpath(*([part] if isinstance(part, str) else part))
+                    files.append((file, file.resolve()))
+        except Exception as error:  # pydicom raises many kinds on broken files
+            raise InputError(f"{dicomdir.name}: a DICOMDIR that cannot be read; give its folder instead") from error
+    return (str(file) for file, target in files if target.is_relative_to(base))
