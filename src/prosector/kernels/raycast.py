@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
-from prosector.kernels._jit import inline, outlined, parallel_kernel
+from prosector.kernels._jit import leaf, outlined, parallel_kernel
 from prosector.kernels.gradient import gradient, to_patient
 from prosector.kernels.rays import (
     at,
@@ -28,11 +28,12 @@ from prosector.kernels.rays import (
     tile_count,
 )
 
-OPAQUE = 1.0 / 2048
-"""A ray ends when less light than this is left: an eighth of a grey level."""
+OPAQUE = 1.0 / 512
+"""A ray ends when less light than this is left. That rest takes the colour seen so far, which is wrong by
+half a grey level at most."""
 
 
-@inline
+@leaf
 def lookup(table, x, column):  # type: ignore[no-untyped-def]
     """Linear interpolation in one column of a table; ``x`` in rows, inside the table."""
     row = np.uint64(np.int64(x))
@@ -41,7 +42,7 @@ def lookup(table, x, column):  # type: ignore[no-untyped-def]
     return low + fraction * (table[row + np.uint64(1), column] - low)
 
 
-@inline
+@leaf
 def segment_ends(table, scale, before, after):  # type: ignore[no-untyped-def]
     """The two values of a segment in table rows, at least one row apart and half a row from the ends."""
     top = np.float64(table.shape[0]) - 2.0
@@ -53,55 +54,46 @@ def segment_ends(table, scale, before, after):  # type: ignore[no-untyped-def]
     return middle - 0.5, middle + 0.5
 
 
-@inline
-def gradient_factor(factors, per_mm, magnitude):  # type: ignore[no-untyped-def]
-    """Gradient opacity for a gradient magnitude; constant beyond the table."""
-    top = np.float64(factors.size) - 1.000001
-    x = magnitude * per_mm
+@leaf
+def row_of(table, x, column):  # type: ignore[no-untyped-def]
+    """As ``lookup``, constant beyond the last row; what is not a number counts as beyond."""
+    top = np.float64(table.shape[0]) - 1.000001
     if not x < top:
         x = top
-    row = np.uint64(np.int64(x))
-    low = np.float64(factors[row])
-    return low + (x - np.float64(row)) * (np.float64(factors[row + np.uint64(1)]) - low)
+    return lookup(table, x, column)
 
 
-@inline
-def lighting(light, cosine):  # type: ignore[no-untyped-def]
-    """Factor for the colour and white highlight under a headlight (Blinn, 1977).
-
-    Light and viewer stand in the same place, so the half vector is the viewing direction.
-    """
-    return light[0] + light[1] * cosine, light[2] * cosine ** light[3]
-
-
-@inline
-def shade(flat, grid, position, value, to_lps, light):  # type: ignore[no-untyped-def]
-    """Gradient magnitude per mm, colour factor and highlight at a position."""
+@leaf
+def shade(flat, grid, position, value, shading):  # type: ignore[no-untyped-def]
+    """Gradient opacity, colour factor and highlight at a position, under a headlight."""
+    to_lps, forward, factors, rows_per_gradient, lights = shading
     gx, gy, gz = to_patient(to_lps, gradient(flat, grid, position, value))
     magnitude = np.sqrt(gx * gx + gy * gy + gz * gz)
     cosine = 1.0
     if magnitude > 0.0:
-        cosine = min(abs(gx * light[4] + gy * light[5] + gz * light[6]) / magnitude, 1.0)
-    factor, highlight = lighting(light, cosine)
-    return magnitude, factor, highlight
+        cosine = abs(gx * forward[0] + gy * forward[1] + gz * forward[2]) / magnitude
+    x = cosine * np.float64(lights.shape[0] - 1)
+    return row_of(factors, magnitude * rows_per_gradient, 0), row_of(lights, x, 0), row_of(lights, x, 1)
 
 
-@inline
+@leaf
 def composite_segment(scene, ray, span, values, seen):  # type: ignore[no-untyped-def]
     """Add one segment to (r, g, b, light left); ``span`` and ``values`` at its two ends, in steps."""
-    flat, grid, table, scale, factors, to_lps, light = scene
+    flat, grid, table, scale, shading = scene
     red, green, blue, left = seen
     a, b = segment_ends(table, scale, values[0], values[1])
     depth = lookup(table, b, 0) - lookup(table, a, 0)
     if depth == 0.0:
         return seen
-    mean = (lookup(table, b, 1) - lookup(table, a, 1)) / depth
-    where = min(max((mean - a) / (b - a), 0.0), 1.0)
-    position = at(ray[0], ray[1], span[0] + where * (span[1] - span[0]))
-    value = np.float32(values[0] + np.float32(where) * (values[1] - values[0]))
-    magnitude, factor, highlight = shade(flat, grid, position, value, to_lps, light)
-    thickness = depth / (b - a) * (span[1] - span[0]) * gradient_factor(factors, scale[3], magnitude)
-    alpha = left * -np.expm1(-thickness * scale[2])
+    opening, factor, highlight = 1.0, 1.0, 0.0
+    if shading[4].shape[0] > 1:
+        mean = (lookup(table, b, 1) - lookup(table, a, 1)) / depth
+        where = min(max((mean - a) / (b - a), 0.0), 1.0)
+        position = at(ray[0], ray[1], span[0] + where * (span[1] - span[0]))
+        value = np.float32(values[0] + np.float32(where) * (values[1] - values[0]))
+        opening, factor, highlight = shade(flat, grid, position, value, shading)
+    thickness = depth / (b - a) * (span[1] - span[0]) * opening * scale[2]
+    alpha = left * (1.0 - np.exp(-thickness))
     share = alpha / depth * factor
     red += share * (lookup(table, b, 2) - lookup(table, a, 2)) + alpha * highlight
     green += share * (lookup(table, b, 3) - lookup(table, a, 3)) + alpha * highlight
@@ -109,7 +101,7 @@ def composite_segment(scene, ray, span, values, seen):  # type: ignore[no-untype
     return red, green, blue, left - alpha
 
 
-@inline
+@leaf
 def cast(scene, leap, ray, inverse):  # type: ignore[no-untyped-def]
     """Composite one ray, from ``ray[4]`` to ``ray[5]`` in steps.
 
@@ -140,16 +132,20 @@ def cast(scene, leap, ray, inverse):  # type: ignore[no-untyped-def]
             t_before, before, have = t, after, True
         was_visible = distance == 0
         n = stop + 1
-    return seen
+    red, green, blue, left = seen
+    if left > OPAQUE:
+        return seen
+    whole = 1.0 / (1.0 - left)
+    return red * whole, green * whole, blue * whole, 0.0
 
 
 @outlined
-def cast_tile(number, voxels, leap, frame, table, scale, factors, to_lps, light, out):  # type: ignore[no-untyped-def]
+def cast_tile(number, voxels, leap, frame, table, scale, to_lps, forward, factors, lights, out):  # type: ignore[no-untyped-def]
     """Fill one tile of ``raycast``."""
     flat, grid = voxels.reshape(voxels.size), grid_of(voxels.shape)
     step = (frame[3, 0], frame[3, 1], frame[3, 2])
     inverse, pace = inverse_of(step), fixed(step)
-    scene = (flat, grid, table, scale, factors, to_lps, light)
+    scene = (flat, grid, table, scale, (to_lps, forward, factors, scale[3], lights))
     row0, row1, column0, column1 = tile_bounds(number, out.shape)
     for row in range(row0, row1):
         for column in range(column0, column1):
@@ -165,14 +161,15 @@ def cast_tile(number, voxels, leap, frame, table, scale, factors, to_lps, light,
 
 
 @parallel_kernel
-def raycast(voxels, leap, frame, table, scale, factors, to_lps, light, out):  # type: ignore[no-untyped-def]
+def raycast(voxels, leap, frame, table, scale, to_lps, forward, factors, lights, out):  # type: ignore[no-untyped-def]
     """Composite every ray into ``out`` (height, width, 4) float32: colour times opacity, and opacity.
 
     leap : uint8, distance of every brick to the nearest visible one; frame : as in ``projection``;
     table : (rows, 5) float64, running integrals over the values of extinction, extinction × row,
     extinction × red, green, blue; scale : value of row 0, rows per value, mm per step, gradient rows per
-    (value per mm); factors : gradient opacity; to_lps : transposed inverse of the affine; light :
-    ambient, diffuse, specular, shininess, viewing direction (LPS).
+    (value per mm); to_lps : transposed inverse of the affine; forward : viewing direction (LPS);
+    factors : (rows, 1) float64, gradient opacity; lights : (rows, 2) float64, factor for the colour and
+    white highlight for cosines from 0 to 1, or a single row where no gradient is needed.
     """
     for number in prange(tile_count(out.shape)):
-        cast_tile(number, voxels, leap, frame, table, scale, factors, to_lps, light, out)
+        cast_tile(number, voxels, leap, frame, table, scale, to_lps, forward, factors, lights, out)

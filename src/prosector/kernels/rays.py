@@ -15,7 +15,7 @@ import numpy as np
 from numba import types
 from numba.extending import overload
 
-from prosector.kernels._jit import inline, outlined
+from prosector.kernels._jit import leaf, outlined
 
 BRICK_SHIFT = 3
 """A brick is 2³ = 8 cells wide."""
@@ -46,7 +46,7 @@ def _may_hold_nothing(flat):  # type: ignore[no-untyped-def]
     return lambda flat: False  # noqa: ARG005
 
 
-@inline
+@leaf
 def grid_of(shape):  # type: ignore[no-untyped-def]
     """Last centres, last cells and strides; a single voxel along an axis gets stride 0."""
     nk, nj, ni = shape[0], shape[1], shape[2]
@@ -58,7 +58,7 @@ def grid_of(shape):  # type: ignore[no-untyped-def]
     return tops, cells, (sk, sj, si)
 
 
-@inline
+@leaf
 def fixed(position):  # type: ignore[no-untyped-def]
     """An index position in fixed point."""
     return (
@@ -68,14 +68,14 @@ def fixed(position):  # type: ignore[no-untyped-def]
     )
 
 
-@inline
+@leaf
 def weight_of(x, cell):  # type: ignore[no-untyped-def]
     """Fraction (0 to 1) of the way from a cell's first voxel to its second."""
     bits = (x - (cell << FRACTION_BITS)) >> (FRACTION_BITS - WEIGHT_BITS)
     return np.float32(bits) * np.float32(2.0**-WEIGHT_BITS)
 
 
-@inline
+@leaf
 def cell_of(x, top, last_cell):  # type: ignore[no-untyped-def]
     """Cell that holds a coordinate, and the fraction from its first voxel to its second."""
     x = min(max(x, np.int64(0)), top)
@@ -83,7 +83,7 @@ def cell_of(x, top, last_cell):  # type: ignore[no-untyped-def]
     return cell, weight_of(x, cell)
 
 
-@inline
+@leaf
 def clip_axis(origin, step, high, t_in, t_out):  # type: ignore[no-untyped-def]
     """Narrow (t_in, t_out) to where ``origin + t·step`` lies between −0.5 and ``high``."""
     if step == 0.0:
@@ -95,7 +95,7 @@ def clip_axis(origin, step, high, t_in, t_out):  # type: ignore[no-untyped-def]
     return max(t_in, min(a, b)), min(t_out, max(a, b))
 
 
-@inline
+@leaf
 def clip_ray(origin, step, shape):  # type: ignore[no-untyped-def]
     """Part of the ray that lies in the grid, in steps; empty where t_in > t_out."""
     t_in, t_out = clip_axis(origin[0], step[0], shape[0] - 0.5, -np.inf, np.inf)
@@ -103,7 +103,7 @@ def clip_ray(origin, step, shape):  # type: ignore[no-untyped-def]
     return clip_axis(origin[2], step[2], shape[2] - 0.5, t_in, t_out)
 
 
-@inline
+@leaf
 def ray_origin(frame, row, column):  # type: ignore[no-untyped-def]
     """Index position of sample 0 of a pixel; frame rows are origin, per column, per row, step."""
     return (
@@ -113,19 +113,19 @@ def ray_origin(frame, row, column):  # type: ignore[no-untyped-def]
     )
 
 
-@inline
+@leaf
 def at(origin, step, t):  # type: ignore[no-untyped-def]
     """Position ``t`` steps along a ray, t not whole, in fixed point."""
     return fixed((origin[0] + t * step[0], origin[1] + t * step[1], origin[2] + t * step[2]))
 
 
-@inline
+@leaf
 def nth(start, pace, n):  # type: ignore[no-untyped-def]
     """Position of sample n, in fixed point."""
     return start[0] + n * pace[0], start[1] + n * pace[1], start[2] + n * pace[2]
 
 
-@inline
+@leaf
 def knot(ray, n):  # type: ignore[no-untyped-def]
     """Distance in steps and position (fixed point) of knot n: a whole step, or an end of the ray."""
     origin, step, start, pace, t_in, t_out = ray
@@ -137,13 +137,13 @@ def knot(ray, n):  # type: ignore[no-untyped-def]
     return t, nth(start, pace, n)
 
 
-@inline
+@leaf
 def brick_axis(x, top, last_cell):  # type: ignore[no-untyped-def]
     """Brick that holds a coordinate."""
     return min(min(max(x, np.int64(0)), top) >> FRACTION_BITS, last_cell) >> BRICK_SHIFT
 
 
-@inline
+@leaf
 def brick_of(grid, position):  # type: ignore[no-untyped-def]
     """Brick (k, j, i) that holds a position."""
     tops, cells, _ = grid
@@ -154,7 +154,7 @@ def brick_of(grid, position):  # type: ignore[no-untyped-def]
     )
 
 
-@inline
+@leaf
 def inverse_of(step):  # type: ignore[no-untyped-def]
     """Steps per voxel along each axis; 0 where the ray never moves along it."""
     return (
@@ -164,7 +164,7 @@ def inverse_of(step):  # type: ignore[no-untyped-def]
     )
 
 
-@inline
+@leaf
 def leave_axis(brick, reach, origin, inverse):  # type: ignore[no-untyped-def]
     """Step at which the ray leaves the bricks within ``reach`` of ``brick`` along one axis."""
     if inverse == 0.0:
@@ -174,7 +174,7 @@ def leave_axis(brick, reach, origin, inverse):  # type: ignore[no-untyped-def]
     return (np.float64((brick - reach) << BRICK_SHIFT) + SAFE - origin) * inverse
 
 
-@inline
+@leaf
 def last_inside(brick, reach, origin, inverse, n, last):  # type: ignore[no-untyped-def]
     """Last sample, from n to ``last``, that surely lies in the bricks within ``reach`` of ``brick``."""
     t = min(
@@ -185,14 +185,14 @@ def last_inside(brick, reach, origin, inverse, n, last):  # type: ignore[no-unty
     return np.int64(max(min(np.floor(t), np.float64(last)), np.float64(n)))
 
 
-@inline
+@leaf
 def inside(grid, position):  # type: ignore[no-untyped-def]
     """Whether a position lies between voxel centres along every axis, so that nothing needs clamping."""
     tops = grid[0]
     return 0 <= position[0] < tops[0] and 0 <= position[1] < tops[1] and 0 <= position[2] < tops[2]
 
 
-@inline
+@leaf
 def sample_inside(flat, grid, position):  # type: ignore[no-untyped-def]
     """As ``sample``, for positions for which ``inside`` holds."""
     sk, sj, si = grid[2]
@@ -212,7 +212,7 @@ def sample(flat, grid, position):  # type: ignore[no-untyped-def]
     return blend_cell(flat, base, strides, (fk, fj, fi))
 
 
-@inline
+@leaf
 def sample_any(flat, grid, position):  # type: ignore[no-untyped-def]
     """As ``sample``, quicker in the inside."""
     if inside(grid, position):
@@ -220,7 +220,7 @@ def sample_any(flat, grid, position):  # type: ignore[no-untyped-def]
     return sample(flat, grid, position)
 
 
-@inline
+@leaf
 def blend_cell(flat, base, strides, weights):  # type: ignore[no-untyped-def]
     """Blend of a cell's eight voxels, leaving out those that are not finite."""
     value = blend(flat, base, strides[0], strides[1], strides[2], weights[0], weights[1], weights[2])
@@ -229,7 +229,7 @@ def blend_cell(flat, base, strides, weights):  # type: ignore[no-untyped-def]
     return value
 
 
-@inline
+@leaf
 def blend(flat, base, sk, sj, si, fk, fj, fi):  # type: ignore[no-untyped-def]
     """Trilinear blend of the eight voxels of a cell."""
     a = edge(flat, base, si, fi)
@@ -241,7 +241,7 @@ def blend(flat, base, sk, sj, si, fk, fj, fi):  # type: ignore[no-untyped-def]
     return near + fk * (far - near)
 
 
-@inline
+@leaf
 def edge(flat, base, stride, fraction):  # type: ignore[no-untyped-def]
     """Linear blend of two neighbouring voxels."""
     first = np.float32(flat[base])
@@ -271,7 +271,7 @@ def blend_finite(flat, base, strides, fractions):  # type: ignore[no-untyped-def
     return total / weight
 
 
-@inline
+@leaf
 def tile_bounds(number, shape):  # type: ignore[no-untyped-def]
     """Rows and columns of a tile.
 
@@ -286,7 +286,7 @@ def tile_bounds(number, shape):  # type: ignore[no-untyped-def]
     return row0, min(row0 + TILE, shape[0]), column0, min(column0 + TILE, shape[1])
 
 
-@inline
+@leaf
 def tile_count(shape):  # type: ignore[no-untyped-def]
     """Number of tiles of a picture."""
     return ((shape[0] + TILE - 1) // TILE) * ((shape[1] + TILE - 1) // TILE)

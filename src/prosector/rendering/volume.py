@@ -19,6 +19,9 @@ TABLE_ROWS = 4096
 GRADIENT_ROWS = 256
 """Rows of the gradient opacity table."""
 
+LIGHT_ROWS = 1024
+"""Rows of the table of light by angle."""
+
 UNSHADED = Shading(ambient=1.0, diffuse=0.0, specular=0.0, shininess=1.0)
 
 
@@ -36,7 +39,7 @@ def render_volume(
     samples (half a voxel apart) the transfer function is integrated exactly, so the picture does not
     depend on where the samples fall. The gradient factor multiplies the extinction −ln(1 − opacity).
     A headlight shades by Blinn and Phong with the gradient in patient space. A ray ends when less than
-    1/2048 of its light is left. Voxels that are NaN or infinite are nothing.
+    1/512 of its light is left, which then takes the colour seen so far. Voxels that are NaN or infinite are nothing.
 
     Parameters
     ----------
@@ -73,11 +76,10 @@ def composited(volume: Volume, camera: Camera, size: tuple[int, int], transfer: 
     leap = empty_distances(bricks_of(volume), table[:, 0], low, bin_width)
     factors, rows_per_gradient = gradient_factors(transfer)
     scale = (low, 1 / bin_width, step_mm(geometry), rows_per_gradient)
-    s = transfer.shading or UNSHADED
-    light = (s.ambient, s.diffuse, s.specular, s.shininess, *(float(x) for x in camera.forward_lps))
     to_lps = np.ascontiguousarray(geometry.inverse[:3, :3].T)
     out = np.empty((size[1], size[0], 4), dtype=np.float32)
-    raycast(volume.voxels, leap, frame, table, scale, factors, to_lps, light, out)
+    lights = headlight_table(transfer)
+    raycast(volume.voxels, leap, frame, table, scale, to_lps, camera.forward_lps, factors, lights, out)
     return out
 
 
@@ -104,12 +106,31 @@ def extinction_table(transfer: TransferFunction) -> tuple[Array, float, float]:
 
 
 def gradient_factors(transfer: TransferFunction) -> tuple[Array, float]:
-    """Gradient opacity table (float32) and its rows per (value per mm)."""
+    """Gradient opacity table, (rows, 1) float64, and its rows per (value per mm)."""
     high = max((p[0] for p in transfer.gradient_opacity), default=0.0)
     if high <= 0:
         constant = transfer.gradient_opacity[-1][1] if transfer.gradient_opacity else 1.0
-        return np.full(2, constant, dtype=np.float32), 0.0
-    return transfer.gradient_table(high, GRADIENT_ROWS), (GRADIENT_ROWS - 1) / high
+        return np.full((2, 1), constant, dtype=np.float64), 0.0
+    table = transfer.gradient_table(high, GRADIENT_ROWS).astype(np.float64)
+    return table[:, np.newaxis], (GRADIENT_ROWS - 1) / high
+
+
+def headlight_table(transfer: TransferFunction) -> Array:
+    """Factor for the colour and white highlight by the cosine between gradient and view (Blinn, 1977).
+
+    Light and viewer stand in the same place, so the half vector is the viewing direction. A single row
+    where neither shading nor gradient opacity needs a gradient.
+
+    Returns
+    -------
+    (rows, 2) float64 array
+        For cosines evenly spaced from 0 to 1.
+    """
+    s = transfer.shading or UNSHADED
+    if transfer.shading is None and not transfer.gradient_opacity:
+        return np.array([[1.0, 0.0]])
+    cosine = np.linspace(0, 1, LIGHT_ROWS)
+    return np.stack([s.ambient + s.diffuse * cosine, s.specular * cosine**s.shininess], axis=1)
 
 
 def empty_distances(bricks: Bricks, integral: Array, low: float, bin_width: float) -> Array:
