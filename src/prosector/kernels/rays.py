@@ -5,8 +5,13 @@ whole voxels, so a slab of n voxels is n spacings thick and a single slice has a
 centres values are trilinear; in the outer half voxel the edge value goes on.
 
 Sample n of a ray lies at ``start + n·pace`` in fixed point: 24 bits of voxels, 40 bits of fractions (an
-error below 1e-8 voxels over any ray). Integers add exactly in any order, so a sample does not depend on
+error below 1e-6 voxels over any ray). Integers add exactly in any order, so a sample does not depend on
 which ones were looked at before, and finding its cell is a shift.
+
+A frame, (8, 3) float64, says which rays a picture has. Parallel: index position of sample 0 of pixel (0, 0),
+then what a column, a row and a step add to it. Perspective: index position of the eye, what a column and a
+row add to the vector from the eye to a pixel, and that vector for pixel (0, 0). Rows 4 to 6 are rows 1 to 3
+as vectors in LPS mm. Row 7: the length of a step in mm; 1 for perspective, 0 for parallel; 0.
 """
 
 from __future__ import annotations
@@ -30,6 +35,12 @@ FRACTION_BITS = 40
 ONE = 1 << FRACTION_BITS
 WEIGHT_BITS = 24
 """Interpolation weights keep this many bits: what float32 holds exactly."""
+
+LEVEL = 1e-12
+"""A step that moves less than this along an axis or towards a plane (in voxels or mm) does not move."""
+
+SHOWN_NOT, SHOWN_PARTLY, SHOWN_WHOLLY = 0, 1, 2
+"""How much of a brick a mask shows."""
 
 MAY_HOLD_NOTHING = "only floats can be NaN or infinite"
 
@@ -104,13 +115,87 @@ def clip_ray(origin, step, shape):  # type: ignore[no-untyped-def]
 
 
 @leaf
+def clip_half_spaces(origin, step, planes, t_in, t_out):  # type: ignore[no-untyped-def]
+    """Narrow (t_in, t_out) to where a·k + b·j + c·i + d ≥ 0 for every row (a, b, c, d) of ``planes``."""
+    for n in range(planes.shape[0]):
+        a, b, c = planes[n, 0], planes[n, 1], planes[n, 2]
+        height = a * origin[0] + b * origin[1] + c * origin[2] + planes[n, 3]
+        slope = a * step[0] + b * step[1] + c * step[2]
+        if abs(slope) < LEVEL:
+            if height < 0.0:
+                return np.inf, -np.inf
+        elif slope > 0.0:
+            t_in = max(t_in, -height / slope)
+        else:
+            t_out = min(t_out, -height / slope)
+    return t_in, t_out
+
+
+@leaf
 def ray_origin(frame, row, column):  # type: ignore[no-untyped-def]
-    """Index position of sample 0 of a pixel; frame rows are origin, per column, per row, step."""
+    """Index position of sample 0 of a pixel: on the plane through the camera's center, or the eye."""
+    if frame[7, 1] != 0.0:
+        return frame[0, 0], frame[0, 1], frame[0, 2]
     return (
         frame[0, 0] + column * frame[1, 0] + row * frame[2, 0],
         frame[0, 1] + column * frame[1, 1] + row * frame[2, 1],
         frame[0, 2] + column * frame[1, 2] + row * frame[2, 2],
     )
+
+
+@leaf
+def toward(frame, row, column):  # type: ignore[no-untyped-def]
+    """From the eye to a pixel of the plane through the camera's center, LPS mm; perspective frames only."""
+    return (
+        frame[6, 0] + column * frame[4, 0] + row * frame[5, 0],
+        frame[6, 1] + column * frame[4, 1] + row * frame[5, 1],
+        frame[6, 2] + column * frame[4, 2] + row * frame[5, 2],
+    )
+
+
+@leaf
+def view_direction(frame, row, column):  # type: ignore[no-untyped-def]
+    """Unit vector along the ray of a pixel, LPS."""
+    x, y, z = frame[6, 0], frame[6, 1], frame[6, 2]
+    if frame[7, 1] != 0.0:
+        x, y, z = toward(frame, row, column)
+    size = np.sqrt(x * x + y * y + z * z)
+    return x / size, y / size, z / size
+
+
+@leaf
+def level(component):  # type: ignore[no-untyped-def]
+    """A component of a step, or 0 where it is only rounding error: planes would be crossed at absurd distances."""
+    return component if abs(component) >= LEVEL else 0.0
+
+
+@leaf
+def ray_step(frame, row, column):  # type: ignore[no-untyped-def]
+    """What one step along the ray of a pixel adds to the index position."""
+    if frame[7, 1] == 0.0:
+        return frame[3, 0], frame[3, 1], frame[3, 2]
+    x, y, z = toward(frame, row, column)
+    scale = frame[7, 0] / np.sqrt(x * x + y * y + z * z)
+    return (
+        level(scale * (frame[3, 0] + column * frame[1, 0] + row * frame[2, 0])),
+        level(scale * (frame[3, 1] + column * frame[1, 1] + row * frame[2, 1])),
+        level(scale * (frame[3, 2] + column * frame[1, 2] + row * frame[2, 2])),
+    )
+
+
+@leaf
+def ray_through(frame, planes, shape, row, column):  # type: ignore[no-untyped-def]
+    """The ray of a pixel: origin and step, both also in fixed point, and where it enters and leaves, in steps.
+
+    It lies in the grid, on the right side of every half-space in ``planes`` (n, 4), and in front of the eye;
+    empty where it enters after it leaves.
+    """
+    origin, step = ray_origin(frame, row, column), ray_step(frame, row, column)
+    t_in, t_out = clip_ray(origin, step, shape)
+    t_in, t_out = clip_half_spaces(origin, step, planes, t_in, t_out)
+    if frame[7, 1] != 0.0:
+        t_in = max(t_in, 0.0)
+    return origin, step, fixed(origin), fixed(step), t_in, t_out
 
 
 @leaf
@@ -269,6 +354,12 @@ def blend_finite(flat, base, strides, fractions):  # type: ignore[no-untyped-def
     if weight < np.float32(0.5):
         return np.float32(np.nan)
     return total / weight
+
+
+@leaf
+def shown(mask, grid, position):  # type: ignore[no-untyped-def]
+    """Whether a mask (flat, 0 and 1), interpolated, shows a position: a smooth border between the voxels."""
+    return sample_any(mask, grid, position) >= np.float32(0.5)
 
 
 @leaf
