@@ -30,6 +30,8 @@ class Rendering:
         A projection's values in modality units, NaN where the ray missed the volume.
     annotated : bool
         Whether letters, scale bar and captions were drawn into the pixels.
+    burned_in_identity : bool
+        Whether the pixels say who the patient is.
     """
 
     pixels: Array
@@ -39,6 +41,7 @@ class Rendering:
     letters: dict[str, str] = field(default_factory=dict)
     values: Array | None = None
     annotated: bool = False
+    burned_in_identity: bool = False
 
     def __post_init__(self) -> None:
         pixels = frozen(self.pixels, np.uint8)
@@ -55,5 +58,5 @@ class Rendering:
 
     @property
     def pixel_spacing_mm(self) -> float:
-        """Side of a pixel; true anywhere in the picture, since the view is parallel."""
+        """Side of a pixel; true anywhere in a parallel view, and in the plane through the centre of another."""
         return self.camera.pixel_spacing_mm(self.size)

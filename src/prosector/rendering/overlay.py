@@ -1,124 +1,33 @@
-"""Orientation letters, scale bar and captions, drawn into a rendering."""
+"""Orientation letters and cube, scale bar, captions and patient banner, drawn into a rendering."""
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from prosector.errors import ParameterError
-from prosector.model.camera import VIEWS, Camera, orientation_letters, view_angles
+from prosector.model.camera import VIEWS, Camera, direction_letters, orientation_letters, view_angles
 from prosector.model.geometry import Array
 from prosector.model.rendering import Rendering
+from prosector.model.source import Source
+from prosector.rendering.overlay_cube import CUBE_FROM_PX, draw_cube
+from prosector.rendering.overlay_sheet import ALERT, INK, SMALLEST_TEXT_PX, Ink, Sheet, Style
 from prosector.rendering.presets import METHOD_WORDS
 
 SCALE_LENGTHS_MM = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 SCALE_SHARE = 0.3
 """The scale bar is the longest round length that takes at most this share of the picture's width."""
 
-INK = (255, 255, 255)
-OUTLINE = (0, 0, 0)
-ALERT = (255, 190, 60)
 NOT_SUPERVISED = "NOT SUPERVISED"
 DISCLAIMER = "Prosector, not for diagnosis"
-SMALLEST_TEXT_PX = 6
-FINE_PX = 1600
+NO_SCALE = "perspective, no scale"
 CAPTIONS_FROM_PX = 192
 """Pictures with a shorter side than this carry letters and the marker only: captions would cover them."""
 
-Ink = tuple[int, int, int]
-Font = ImageFont.ImageFont | ImageFont.FreeTypeFont
-
-
-@dataclass(frozen=True)
-class _Style:
-    """Sizes in pixels, all from the picture's shorter side."""
-
-    width: int
-    height: int
-
-    @property
-    def short(self) -> int:
-        return min(self.width, self.height)
-
-    @property
-    def letter(self) -> int:
-        return max(SMALLEST_TEXT_PX + 2, round(self.short * 0.042))
-
-    @property
-    def caption(self) -> int:
-        return max(SMALLEST_TEXT_PX, round(5 + self.short * 0.0165))
-
-    @property
-    def small(self) -> int:
-        return max(SMALLEST_TEXT_PX, round(self.caption * 0.85))
-
-    @property
-    def margin(self) -> int:
-        return max(2, round(self.short * 0.016))
-
-    @property
-    def line(self) -> int:
-        """Thickness of the scale bar."""
-        return max(1, round(self.short / 360))
-
-    @property
-    def halo(self) -> int:
-        """Width of the dark halo around everything that is drawn."""
-        return max(1, round(self.short / 400))
-
-
-class _Sheet:
-    """What is to be drawn, collected first: one mask for each ink, and one for the halo below them.
-
-    Small pictures are drawn on a finer grid, since letters of a few pixels are spaced unevenly otherwise.
-    """
-
-    def __init__(self, style: _Style) -> None:
-        self.style = style
-        self._fine = max(1, min(4, FINE_PX // style.short))
-        self._masks: dict[Ink, Image.Image] = {}
-        self._halo = self._blank()
-
-    def text(self, at: tuple[float, float], text: str, size: int, anchor: str, ink: Ink) -> None:
-        fine, font = self._fine, self._font(size)
-        at = (round(at[0]) * fine, round(at[1]) * fine)
-        ImageDraw.Draw(self._mask(ink)).text(at, text, fill=255, font=font, anchor=anchor)
-        stroke = self.style.halo * fine
-        ImageDraw.Draw(self._halo).text(at, text, fill=255, font=font, anchor=anchor, stroke_width=stroke)
-
-    def text_length(self, text: str, size: int) -> float:
-        """Width of a line of text in pixels."""
-        return ImageDraw.Draw(self._halo).textlength(text, font=self._font(size)) / self._fine
-
-    def box(self, left: int, top: int, right: int, bottom: int, ink: Ink) -> None:
-        """Fill a box; the pixels at ``right`` and ``bottom`` belong to it."""
-        for mask, grow in ((self._mask(ink), 0), (self._halo, self.style.halo)):
-            corners = (left - grow, top - grow, right + grow + 1, bottom + grow + 1)
-            x0, y0, x1, y1 = (v * self._fine for v in corners)
-            ImageDraw.Draw(mask).rectangle((x0, y0, x1 - 1, y1 - 1), fill=255)
-
-    def onto(self, pixels: Array) -> Array:
-        """Darken under the halo, then lay the inks on."""
-        image = Image.fromarray(np.array(pixels))
-        soft = self._halo.reduce(self._fine).filter(ImageFilter.GaussianBlur(self.style.halo))
-        image.paste(OUTLINE, mask=soft.point(lambda v: min(230, v * 3 // 2)))
-        for ink, mask in self._masks.items():
-            image.paste(ink, mask=mask.reduce(self._fine))
-        return np.asarray(image)
-
-    def _mask(self, ink: Ink) -> Image.Image:
-        if ink not in self._masks:
-            self._masks[ink] = self._blank()
-        return self._masks[ink]
-
-    def _blank(self) -> Image.Image:
-        return Image.new("L", (self.style.width * self._fine, self.style.height * self._fine))
-
-    def _font(self, size: int) -> Font:
-        return ImageFont.load_default(size=size * self._fine)
+Lines = list[tuple[str, int, Ink]]
 
 
 def annotate(
@@ -127,11 +36,14 @@ def annotate(
     modality: str = "",
     description: str = "",
     supervised: bool = False,
+    slab: str = "",
+    identity: Source | None = None,
 ) -> Rendering:
-    """Draw orientation letters, a scale bar and captions; return a new rendering.
+    """Draw orientation letters and cube, a scale bar and captions; return a new rendering.
 
     White on a soft dark halo, so that it is read on any background. Sizes follow the picture's. Captions
-    never name the patient; ``description`` is the caller's to check.
+    name the patient only where ``identity`` is given; ``description`` is the caller's to check. A
+    perspective view has no scale bar, since a millimetre is not the same everywhere in it, and says so.
 
     Parameters
     ----------
@@ -141,28 +53,49 @@ def annotate(
         Of the series, for the upper right corner; letters that the font does not have are replaced.
     supervised : bool
         False draws ``NOT SUPERVISED`` in plain sight.
+    slab : str
+        What the picture is a slab of, in words; :func:`slab_words` makes them.
+    identity : Source, optional
+        Draws the patient's name and ID and the study date, in the upper right corner. The result then says
+        ``burned_in_identity``.
 
     Raises
     ------
     ParameterError
-        If the rendering is annotated already.
+        If the rendering is annotated already, or is too small for a patient banner that is asked for.
     """
     if rendering.annotated:
         raise ParameterError("this rendering is annotated already; annotate the one that it was made from")
-    style = _Style(*rendering.size)
-    sheet = _Sheet(style)
-    _draw_letters(sheet, rendering.letters or orientation_letters(rendering.camera))
-    marker = [] if supervised else [(NOT_SUPERVISED, style.caption, ALERT)]
+    style = Style(*rendering.size)
+    if identity is not None and style.short < CAPTIONS_FROM_PX:
+        raise ParameterError(
+            f"a patient banner needs a picture of at least {CAPTIONS_FROM_PX} pixels each way; found {style.short}"
+        )
+    sheet = Sheet(style)
+    marker: Lines = [] if supervised else [(NOT_SUPERVISED, style.caption, ALERT)]
     if style.short >= CAPTIONS_FROM_PX:
-        _draw_scale(sheet, rendering.pixel_spacing_mm)
-        first = METHOD_WORDS.get(rendering.method, rendering.method)
-        second = ", ".join(part for part in (rendering.preset, view_words(rendering.camera)) if part)
-        _draw_lines(sheet, [(first, style.caption, INK), (second, style.small, INK)], "la")
-        series = [(_plain(modality), style.caption, INK), (_plain(description), style.small, INK)]
-        _draw_lines(sheet, series, "ra")
+        _draw_corner(sheet, rendering)
+        _draw_lines(sheet, _technique_lines(rendering, slab, style), "la")
+        series: Lines = [(_plain(modality), style.caption, INK), (_plain(description), style.small, INK)]
+        _draw_lines(sheet, [*_identity_lines(identity, style), *series], "ra")
         marker.append((DISCLAIMER, style.small, INK))
+    _draw_letters(sheet, rendering.letters or orientation_letters(rendering.camera))
     _draw_lines(sheet, marker, "ld")
-    return replace(rendering, pixels=sheet.onto(rendering.pixels), annotated=True)
+    burned_in = rendering.burned_in_identity or identity is not None
+    return replace(rendering, pixels=sheet.onto(rendering.pixels), annotated=True, burned_in_identity=burned_in)
+
+
+def slab_words(thickness_mm: float, center_lps: Array | None = None, normal_lps: Array | None = None) -> str:
+    """``slab 20 mm``, and where it lies along its normal if that is given: ``slab 20 mm at P 35 mm``.
+
+    The place is the centre's coordinate along the normal, counted from the origin of patient space.
+    """
+    words = f"slab {thickness_mm:g} mm"
+    if center_lps is None or normal_lps is None:
+        return words
+    normal = np.asarray(normal_lps, dtype=np.float64) / np.linalg.norm(normal_lps)
+    place = float(np.asarray(center_lps, dtype=np.float64) @ normal)
+    return f"{words} at {direction_letters(normal if place >= 0 else -normal)} {abs(place):.0f} mm"
 
 
 def view_words(camera: Camera) -> str:
@@ -181,7 +114,7 @@ def scale_bar_mm(width_px: int, spacing_mm: float) -> int | None:
     return fits[-1] if fits and fits[-1] / spacing_mm >= 8 else None
 
 
-def _draw_letters(sheet: _Sheet, letters: dict[str, str]) -> None:
+def _draw_letters(sheet: Sheet, letters: dict[str, str]) -> None:
     style = sheet.style
     middle = (style.width / 2, style.height / 2)
     places = {
@@ -194,12 +127,41 @@ def _draw_letters(sheet: _Sheet, letters: dict[str, str]) -> None:
         sheet.text(at, letters.get(side, ""), style.letter, anchor, INK)
 
 
-def _draw_scale(sheet: _Sheet, spacing_mm: float) -> None:
+def _technique_lines(rendering: Rendering, slab: str, style: Style) -> Lines:
+    scale = "" if rendering.camera.is_parallel else NO_SCALE
+    words = (rendering.preset, slab, view_words(rendering.camera), scale)
+    first = METHOD_WORDS.get(rendering.method, rendering.method)
+    return [(first, style.caption, INK), (", ".join(part for part in words if part), style.small, INK)]
+
+
+def _identity_lines(identity: Source | None, style: Style) -> Lines:
+    """Name, ID and study date; a person name in its first form (PS3.5 6.2.1.1), a date as 2026-01-31."""
+    if identity is None:
+        return []
+    family, *given = identity.patient.name.split("=")[0].split("^")
+    name = ", ".join(part for part in (family, " ".join(part for part in given if part)) if part)
+    match = re.fullmatch(r"(\d{4})\.?(\d\d)\.?(\d\d)", identity.study.date)
+    date = "-".join(match.groups()) if match else identity.study.date
+    second = "  ".join(part for part in (_plain(identity.patient.id), _plain(date)) if part)
+    return [(_plain(name) or "no name", style.caption, INK), (second or "no ID", style.small, INK)]
+
+
+def _draw_corner(sheet: Sheet, rendering: Rendering) -> None:
+    """The scale bar in the lower right corner, and the cube above it."""
+    style = sheet.style
+    top = style.height - style.margin
+    bar = scale_bar_mm(style.width, rendering.pixel_spacing_mm) if rendering.camera.is_parallel else None
+    if bar is not None:
+        top -= round(2.2 * style.caption) + style.margin
+    if style.short >= CUBE_FROM_PX:
+        draw_cube(sheet, rendering.camera, style.width - style.margin, top)
+    if bar is not None:
+        _draw_scale(sheet, bar, rendering.pixel_spacing_mm)
+
+
+def _draw_scale(sheet: Sheet, length_mm: int, spacing_mm: float) -> None:
     """A bar with a tick at each end in the lower right corner; ticks are ``length / spacing`` apart."""
     style = sheet.style
-    length_mm = scale_bar_mm(style.width, spacing_mm)
-    if length_mm is None:
-        return
     length = round(length_mm / spacing_mm)
     thick, tick = style.line, style.line + max(2, style.caption // 3)
     right = style.width - style.margin - style.halo - thick
@@ -213,7 +175,7 @@ def _draw_scale(sheet: _Sheet, spacing_mm: float) -> None:
     sheet.text(label_at, f"{length_mm} mm", style.caption, "md", INK)
 
 
-def _draw_lines(sheet: _Sheet, lines: list[tuple[str, int, Ink]], anchor: str) -> None:
+def _draw_lines(sheet: Sheet, lines: Lines, anchor: str) -> None:
     """Stack lines of (text, size, ink) away from the corner that ``anchor`` names."""
     style = sheet.style
     room = style.width / 2 - style.margin - 1.5 * style.letter
@@ -228,7 +190,7 @@ def _draw_lines(sheet: _Sheet, lines: list[tuple[str, int, Ink]], anchor: str) -
             y += size * 1.35 if anchor[1] == "a" else -size * 1.35
 
 
-def _fit(sheet: _Sheet, text: str, size: int, room: float) -> tuple[str, int]:
+def _fit(sheet: Sheet, text: str, size: int, room: float) -> tuple[str, int]:
     """Shrink by up to a quarter, then shorten the text, until it takes at most ``room`` pixels."""
     smallest = max(SMALLEST_TEXT_PX, round(size * 0.75))
     for smaller in range(size, smallest - 1, -1):
