@@ -17,6 +17,9 @@ from prosector.rendering.rays import bricks_of, ray_frame, step_mm
 BONE_RGB = (0.945, 0.886, 0.745)
 """Colour of bone, the default."""
 
+MATT = Shading(ambient=0.15, diffuse=0.75, specular=0.1, shininess=20.0)
+"""Default shading: what faces the viewer stays below white, so its relief can be seen."""
+
 
 def render_surface(
     volume: Volume,
@@ -25,7 +28,7 @@ def render_surface(
     level: float,
     color_rgb: tuple[float, float, float] = BONE_RGB,
     *,
-    shading: Shading | None = Shading(),  # noqa: B008 (frozen value)
+    shading: Shading | None = MATT,
     background_rgb: tuple[float, float, float] = (0.0, 0.0, 0.0),
 ) -> Rendering:
     """Render the surface of everything that reaches a level.
