@@ -40,15 +40,15 @@ def _face_cycles() -> tuple[Loop, ...]:
     return tuple(cycles)
 
 
-_FACES = _face_cycles()
-_EDGE_OF = {frozenset(corners): number for number, corners in enumerate(EDGES)}
-_FACES_OF_EDGE = tuple(frozenset(n for n, face in enumerate(_FACES) if set(corners) <= set(face)) for corners in EDGES)
+FACES = _face_cycles()
+EDGE_OF = {frozenset(corners): number for number, corners in enumerate(EDGES)}
+_FACES_OF_EDGE = tuple(frozenset(n for n, face in enumerate(FACES) if set(corners) <= set(face)) for corners in EDGES)
 
 
 def _segments(case: int) -> dict[int, int]:
     """Edge → next edge of the loops, with the inside on the right of each face as seen from outside."""
     following: dict[int, int] = {}
-    for face in _FACES:
+    for face in FACES:
         inside = [bool(case >> corner & 1) for corner in face]
         for n in range(4):
             if not inside[n] or inside[(n + 1) % 4]:
@@ -57,8 +57,8 @@ def _segments(case: int) -> dict[int, int]:
             m = n + 1
             while not inside[(m + 1) % 4]:
                 m += 1
-            leave = _EDGE_OF[frozenset((face[n], face[(n + 1) % 4]))]
-            enter = _EDGE_OF[frozenset((face[m % 4], face[(m + 1) % 4]))]
+            leave = EDGE_OF[frozenset((face[n], face[(n + 1) % 4]))]
+            enter = EDGE_OF[frozenset((face[m % 4], face[(m + 1) % 4]))]
             following[enter] = leave
     return following
 
@@ -90,14 +90,14 @@ def _cost(a: int, b: int, is_side: bool) -> float:
 
 
 @cache
-def _triangulated(loop: Loop) -> tuple[float, tuple[Triangle, ...]]:
+def triangulated(loop: Loop) -> tuple[float, tuple[Triangle, ...]]:
     """The triangles of a loop with the shortest diagonals, after the cost of those diagonals."""
     if len(loop) < 3:
         return 0.0, ()
     best: tuple[float, tuple[Triangle, ...]] = (float("inf"), ())
     a, b = loop[0], loop[-1]
     for n in range(1, len(loop) - 1):
-        left, right = _triangulated(loop[: n + 1]), _triangulated(loop[n:])
+        left, right = triangulated(loop[: n + 1]), triangulated(loop[n:])
         cost = left[0] + right[0] + _cost(a, loop[n], n == 1) + _cost(loop[n], b, n == len(loop) - 2)
         if cost < best[0]:
             best = (cost, (*left[1], (a, loop[n], b), *right[1]))
@@ -112,7 +112,7 @@ def triangles_of_case(case: int) -> tuple[Triangle, ...]:
     case : int
         Bit ``n`` is set when corner ``n`` lies inside.
     """
-    return tuple(t for loop in _loops(case) for t in _triangulated(loop)[1])
+    return tuple(t for loop in _loops(case) for t in triangulated(loop)[1])
 
 
 def build_table() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:

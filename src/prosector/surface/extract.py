@@ -8,10 +8,10 @@ import numpy as np
 
 from prosector.errors import EmptyResultError, ParameterError
 from prosector.kernels.mesh import isosurface
-from prosector.model.geometry import Array
 from prosector.model.labels import LabelMap
 from prosector.model.mesh import Mesh
 from prosector.model.volume import Volume
+from prosector.surface.boxes import bounding_box
 from prosector.surface.process import SMOOTHING_ITERATIONS, SMOOTHING_PASSBAND, smooth_mesh, with_volume
 
 
@@ -76,7 +76,7 @@ def extract_label_mesh(
         If it holds no voxel.
     """
     mask = labelmap.mask(segment)
-    box = _bounding_box(mask)
+    box = bounding_box(mask)
     if box is None:
         what = "the label map" if segment is None else f"segment {segment!r}"
         raise EmptyResultError(f"{what} holds no voxel, so it has no surface; look at how it was segmented")
@@ -88,17 +88,6 @@ def extract_label_mesh(
     # Cutting the corners of voxels takes volume off everywhere alike; it is given back in the same way.
     voxels_mm3 = np.count_nonzero(mask) * labelmap.geometry.voxel_volume_mm3
     return with_volume(smooth_mesh(mesh, iterations=iterations, passband=passband), voxels_mm3)
-
-
-def _bounding_box(mask: Array) -> tuple[slice, slice, slice] | None:
-    """The smallest box that holds all that is set."""
-    slices = np.flatnonzero(mask.any(axis=(1, 2)))
-    if len(slices) == 0:
-        return None
-    part = mask[slices[0] : slices[-1] + 1]
-    rows, columns = np.flatnonzero(part.any(axis=(0, 2))), np.flatnonzero(part.any(axis=(0, 1)))
-    k, j, i = (slice(int(n[0]), int(n[-1]) + 1) for n in (slices, rows, columns))
-    return k, j, i
 
 
 def _found(volume: Volume) -> str:

@@ -14,8 +14,9 @@ from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 from vtkmodules.vtkCommonCore import vtkObject, vtkPoints
 from vtkmodules.vtkCommonDataModel import vtkCellArray, vtkPolyData
 from vtkmodules.vtkCommonMisc import vtkErrorCode
+from vtkmodules.vtkFiltersCore import vtkWindowedSincPolyDataFilter
 
-from prosector.errors import FileFormatError, InputError
+from prosector.errors import FileFormatError, InputError, ParameterError
 from prosector.kernels.mesh_normals import vertex_normals
 from prosector.model.geometry import Array
 from prosector.model.mesh import Mesh
@@ -23,17 +24,22 @@ from prosector.model.mesh import Mesh
 
 def to_polydata(mesh: Mesh, *, with_normals: bool = False) -> Any:
     """Build a vtkPolyData that holds copies of the mesh's arrays."""
-    points = vtkPoints()
-    points.SetData(numpy_to_vtk(mesh.vertices_lps, deep=True))
-    cells = vtkCellArray()
-    cells.SetData(3, numpy_to_vtk(mesh.faces.ravel(), deep=True))
-    polydata = vtkPolyData()
-    polydata.SetPoints(points)
-    polydata.SetPolys(cells)
+    polydata = _polydata(mesh.vertices_lps, mesh.faces)
     if with_normals:
         normals = numpy_to_vtk(mesh.normals_lps, deep=True)
         normals.SetName("Normals")
         polydata.GetPointData().SetNormals(normals)
+    return polydata
+
+
+def _polydata(vertices: Array, faces: Array) -> Any:
+    points = vtkPoints()
+    points.SetData(numpy_to_vtk(vertices, deep=True))
+    cells = vtkCellArray()
+    cells.SetData(3, numpy_to_vtk(faces.ravel(), deep=True))
+    polydata = vtkPolyData()
+    polydata.SetPoints(points)
+    polydata.SetPolys(cells)
     return polydata
 
 
@@ -64,6 +70,29 @@ def build_mesh(vertices: Array, faces: Array) -> Mesh:
     normals = np.zeros((len(vertices), 3), dtype=np.float64)
     vertex_normals(np.ascontiguousarray(vertices), np.ascontiguousarray(faces), normals)
     return Mesh(vertices, faces, normals.astype(np.float32))
+
+
+def smooth_points(points: Array, faces: Array, iterations: int, passband: float) -> Array:
+    """Move points by VTK's windowed sinc filter, those on edges with more than two faces too.
+
+    Raises
+    ------
+    ParameterError
+        If a parameter is out of its range.
+    """
+    if iterations < 1:
+        raise ParameterError(f"smoothing takes at least one iteration; found {iterations}")
+    if not 0 < passband <= 2:
+        raise ParameterError(f"the pass band of smoothing is above 0 and at most 2; found {passband}")
+    smoothing = vtkWindowedSincPolyDataFilter()
+    smoothing.SetInputData(_polydata(points, faces))
+    smoothing.SetNumberOfIterations(iterations)
+    smoothing.SetPassBand(passband)
+    smoothing.NormalizeCoordinatesOn()
+    smoothing.NonManifoldSmoothingOn()
+    smoothing.FeatureEdgeSmoothingOff()
+    smoothing.BoundarySmoothingOn()
+    return np.asarray(vtk_to_numpy(update(smoothing, "smoothing").GetPoints().GetData()))
 
 
 def update(algorithm: Any, what: str) -> Any:

@@ -5,17 +5,13 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from vtkmodules.util.numpy_support import vtk_to_numpy
-from vtkmodules.vtkFiltersCore import (
-    vtkQuadricDecimation,
-    vtkWindowedSincPolyDataFilter,
-)
+from vtkmodules.vtkFiltersCore import vtkQuadricDecimation
 
 from prosector.errors import EmptyResultError, ParameterError
 from prosector.kernels.mesh_components import components
 from prosector.model.geometry import Array
 from prosector.model.mesh import Mesh
-from prosector.surface.polydata import build_mesh, to_mesh, to_polydata, update
+from prosector.surface.polydata import build_mesh, smooth_points, to_mesh, to_polydata, update
 
 SMOOTHING_ITERATIONS = 50
 SMOOTHING_PASSBAND = 0.02
@@ -52,20 +48,8 @@ def smooth_mesh(mesh: Mesh, *, iterations: int = SMOOTHING_ITERATIONS, passband:
     Taubin, Zhang, Golub: Optimal surface smoothing as filter design, ECCV 1996.
     """
     _require_triangles(mesh)
-    if iterations < 1:
-        raise ParameterError(f"smoothing takes at least one iteration; found {iterations}")
-    if not 0 < passband <= 2:
-        raise ParameterError(f"the pass band of smoothing is above 0 and at most 2; found {passband}")
     mesh = build_mesh(mesh.vertices_lps, mesh.faces)
-    smoothing = vtkWindowedSincPolyDataFilter()
-    smoothing.SetInputData(to_polydata(mesh))
-    smoothing.SetNumberOfIterations(iterations)
-    smoothing.SetPassBand(passband)
-    smoothing.NormalizeCoordinatesOn()
-    smoothing.NonManifoldSmoothingOn()
-    smoothing.FeatureEdgeSmoothingOff()
-    smoothing.BoundarySmoothingOn()
-    smoothed = vtk_to_numpy(update(smoothing, "smoothing").GetPoints().GetData())
+    smoothed = smooth_points(mesh.vertices_lps, mesh.faces, iterations, passband)
     return _with_volumes_of(mesh, build_mesh(smoothed, mesh.faces))
 
 
