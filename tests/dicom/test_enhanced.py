@@ -7,11 +7,13 @@ import numpy as np
 import pydicom
 import pytest
 import SimpleITK as sitk
+from hypothesis import given, settings
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate, encapsulate_extended
 from pydicom.pixels import get_encoder
 from pydicom.uid import UID
 from series_writer import AXES, positions, slice_dataset, uid, values
+from test_hostile import EXAMPLES, loads_or_says_why, mutate, mutations
 
 import prosector
 from prosector.errors import DicomInputError, PixelDataError, SeriesChoiceError
@@ -418,3 +420,28 @@ def test_a_syntax_that_contradicts_the_pixels(tmp_path, says):
     file.write_bytes(file.read_bytes().replace(old, new, 1))
     with pytest.raises(PixelDataError, match="contradicts"):
         prosector.read_series(file)
+
+
+# --- hostile --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def pristine(tmp_path_factory):
+    """A native and a compressed object, as bytes."""
+    folder = tmp_path_factory.mktemp("pristine")
+    slices = values((5, 8, 8), "u2")
+    native = saved(enhanced(slices, share=False), folder, "native").read_bytes()
+    packed = compress(enhanced(slices, name="packed"), slices, RLE, "basic")
+    return [native, saved(packed, folder, "packed").read_bytes()]
+
+
+@settings(max_examples=EXAMPLES // 2)
+@given(mutations)
+def test_mutated_objects_never_crash(pristine, tmp_path_factory, changes):
+    files = list(pristine)
+    for kind, n, where, what in changes:
+        files[n % 2] = mutate(files[n % 2], kind, where, what)
+    folder = tmp_path_factory.mktemp("fuzz")
+    for n, raw in enumerate(files):
+        (folder / str(n)).write_bytes(raw)
+        loads_or_says_why(folder / str(n))

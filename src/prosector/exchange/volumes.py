@@ -7,6 +7,7 @@ voxels in RAS (x and y change sign); NRRD says which space it uses; MetaImage is
 from __future__ import annotations
 
 import importlib
+import math
 import zlib
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,15 @@ CT_BELOW = -500
 """Values below this are taken for Hounsfield units where nobody says what they are."""
 
 MODALITIES = ("CT", "MR")
+
+MAX_BYTES = 64 << 30
+MOST_PACKED = 1100
+"""gzip packs at most some thousand times."""
+
+_MM_IN = {1: 1000.0, 2: 1.0, 3: 0.001}
+"""NIfTI codes of metre, millimetre and micrometre."""
+
+_BROKEN = (ImageFileError, HeaderDataError, OSError, EOFError, ValueError, OverflowError, MemoryError, zlib.error)
 
 
 def is_volume_file(path: Path) -> bool:
@@ -77,12 +87,15 @@ def read_volume_file(path: str | Path, modality: str | None = None, volume: int 
         values, affine = _read_itk(path)
     else:
         raise FileFormatError(f"{path.name}: a volume file ends in one of {', '.join(ENDINGS)}")
-    voxels = compact(_one_volume(values, volume, path.name))
-    finite = np.isfinite(voxels).all() if voxels.dtype.kind == "f" else True
+    with np.errstate(over="ignore"):  # double values beyond float32 become infinite, and are said to be
+        voxels = compact(_one_volume(values, volume, path.name))
+    finite = np.isfinite(voxels) if voxels.dtype.kind == "f" else np.True_
+    if not finite.any():
+        raise FileFormatError(f"{path.name} holds no finite value")
     notes = ["read from a research file: no DICOM source, so derived DICOM cannot be written"]
-    notes += [] if finite else ["some values are not finite: they are shown as nothing"]
+    notes += [] if finite.all() else ["some values are not finite: they are shown as nothing"]
     if modality is None:
-        modality = "CT" if np.nanmin(voxels) < CT_BELOW else "MR"
+        modality = "CT" if voxels.min(where=finite, initial=0) < CT_BELOW else "MR"
         notes.append(f"the file does not say what its values are; by their range taken as {modality}")
     unit = HOUNSFIELD if modality == "CT" else "1"
     source = Source(modality=modality, warnings=tuple(notes))
@@ -93,15 +106,29 @@ def _read_nifti(path: Path) -> tuple[Array, Array]:
     """Values with axes (…, k, j, i) and the affine from (k, j, i) to LPS."""
     try:
         image = nibabel.load(path)
+        header = image.header
+        _require_plausible(path, math.prod(map(int, image.shape)) * header.get_data_dtype().itemsize)
+        if header.get_data_dtype().kind not in "iufb":
+            raise FileFormatError(f"{path.name}: voxels are numbers; found {header.get_data_dtype()}")
+        if int(header["sform_code"]) == 0 and int(header["qform_code"]) == 0:
+            raise FileFormatError(
+                f"{path.name}: neither sform nor qform says where the voxels lie; set one of them, or use the DICOM "
+                "series"
+            )
         values = _exact(image)
-        affine = LPS_TO_RAS @ np.asarray(image.affine, dtype=np.float64)
-    except (ImageFileError, HeaderDataError, OSError, EOFError, ValueError, zlib.error) as error:
+        to_mm = np.diag([_MM_IN.get(int(header["xyzt_units"]) & 7, 1.0)] * 3 + [1.0])
+        affine = LPS_TO_RAS @ to_mm @ np.asarray(image.affine, dtype=np.float64)
+    except FileFormatError:
+        raise
+    except (*_BROKEN, KeyError) as error:
         raise FileFormatError(f"cannot read {path.name}: not a whole NIfTI file") from error
-    if int(image.header["sform_code"]) == 0 and int(image.header["qform_code"]) == 0:
-        raise FileFormatError(
-            f"{path.name}: neither sform nor qform says where the voxels lie; set one of them, or use the DICOM series"
-        )
     return values.T, affine[:, [2, 1, 0, 3]]
+
+
+def _require_plausible(path: Path, size: int) -> None:
+    """Raise before anything is allocated, where a file cannot hold what its header claims."""
+    if size > MOST_PACKED * path.stat().st_size or size > MAX_BYTES:
+        raise FileFormatError(f"{path.name}: its header claims {size >> 20} MiB; the file is damaged or not whole")
 
 
 def _exact(image: Any) -> Array:
@@ -124,19 +151,40 @@ def _read_itk(path: Path) -> tuple[Array, Array]:
             f"{path.name}: NRRD and MetaImage need a reader; install it with: pip install 'prosector[formats]'"
         ) from None
     try:
-        image = sitk.ReadImage(str(path))
+        reader = sitk.ImageFileReader()
+        reader.SetFileName(str(path))
+        reader.ReadImageInformation()
+        _refuse(path, reader, sitk)
+        image = reader.Execute()
     except RuntimeError as error:
         raise FileFormatError(f"cannot read {path.name}: not a whole NRRD or MetaImage file") from error
     values = sitk.GetArrayFromImage(image)
     if image.GetNumberOfComponentsPerPixel() > 1:
         values = np.moveaxis(values, -1, 0)
-    if image.GetDimension() < 3:
-        raise FileFormatError(f"{path.name}: a picture of {image.GetDimension()} dimensions, not a volume")
     direction = np.array(image.GetDirection()).reshape(image.GetDimension(), -1)[:3, :3]
     affine = np.eye(4)
     affine[:3, :3] = (direction * np.array(image.GetSpacing()[:3]))[:, ::-1]
     affine[:3, 3] = image.GetOrigin()[:3]
     return values, affine
+
+
+def _refuse(path: Path, reader: Any, sitk: Any) -> None:
+    """Raise for what is no volume, by the header alone."""
+    keys = set(reader.GetMetaDataKeys())
+    components, kind = reader.GetNumberOfComponents(), sitk.GetPixelIDValueAsString(reader.GetPixelID())
+    if reader.GetDimension() < 3:
+        raise FileFormatError(f"{path.name}: a picture of {reader.GetDimension()} dimensions, not a volume")
+    if components in (3, 4) and "8-bit unsigned" in kind:
+        raise FileFormatError(f"{path.name}: colour is no CT or MR volume")
+    if any(key.startswith("Segment0_") for key in keys):
+        raise FileFormatError(f"{path.name}: a segmentation, not the volume that it belongs to")
+    if path.name.lower().endswith((".nrrd", ".nhdr")) and "NRRD_space" not in keys:
+        raise FileFormatError(
+            f"{path.name}: no space field says which of its axes are left, posterior and superior; add one, such as "
+            "space: left-posterior-superior"
+        )
+    if math.prod(reader.GetSize()) * components > MAX_BYTES:
+        raise FileFormatError(f"{path.name}: its header claims {reader.GetSize()} voxels; the file is damaged")
 
 
 def _one_volume(values: Array, volume: int | None, name: str) -> Array:
@@ -150,4 +198,5 @@ def _one_volume(values: Array, volume: int | None, name: str) -> Array:
     number = volume or 1
     if not 1 <= number <= len(several):
         raise SeriesChoiceError(f"there is no volume {number} in {name}; it holds {len(several)}")
-    return np.ascontiguousarray(several[number - 1])
+    chosen = several[number - 1]
+    return np.ascontiguousarray(chosen, dtype=chosen.dtype.newbyteorder("="))

@@ -17,6 +17,9 @@ TILE = 256
 CAPTION = 34
 COLUMNS = 4
 GAP = 8
+MAX_CAPTION = 200
+LARGEST = 1e37
+"""Values beyond this are shown as this: their differences would leave float32."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +59,18 @@ def write_sheet(path: str | Path, tiles: Sequence[Tile]) -> None:
 
 def _fitted(values: Array, spacing_mm: tuple[float, float]) -> Image.Image:
     finite = values[np.isfinite(values)]
-    low, high = np.percentile(finite, [1, 99.5]) if finite.size else (0.0, 1.0)
-    grey = Window((low + high) / 2, max(high - low, 1e-3)).apply(np.nan_to_num(values, nan=low))
+    ends = np.percentile(finite.astype(np.float64), [1, 99.5]) if finite.size else np.array([0.0, 1.0])
+    low, high = np.clip(ends, -LARGEST, LARGEST).tolist()
+    grey = Window((low + high) / 2, max(high - low, 1e-3)).apply(np.clip(np.nan_to_num(values, nan=low), low, high))
     height_mm, width_mm = values.shape[0] * spacing_mm[0], values.shape[1] * spacing_mm[1]
     scale = TILE / max(height_mm, width_mm)
     size = (max(1, round(width_mm * scale)), max(1, round(height_mm * scale)))
     return Image.fromarray(grey).resize(size, Image.Resampling.LANCZOS).convert("RGB")
+
+
+def _drawable(text: str) -> str:
+    """Text that can be drawn: without lone halves of characters."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _lines(
@@ -69,11 +78,11 @@ def _lines(
 ) -> tuple[str, ...]:
     """At most two lines that fit the tile."""
     lines: list[str] = []
-    rest = caption
+    rest = " ".join(caption.split())[:MAX_CAPTION]
     while rest and len(lines) < 2:
         count = len(rest)
-        while count > 1 and draw.textlength(rest[:count], font=font) > TILE:
+        while count > 1 and draw.textlength(_drawable(rest[:count]), font=font) > TILE:
             count -= 1
-        lines.append(rest[:count])
+        lines.append(_drawable(rest[:count]))
         rest = rest[count:].strip()
     return tuple(lines)
