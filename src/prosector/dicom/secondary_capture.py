@@ -84,10 +84,13 @@ def build_secondary_capture(
     ------
     NoDicomSourceError
         If the source is not DICOM.
+    InputError
+        If the rendering is of the interactive tier.
     ParameterError
         If the instance number is below 1, or no derivation code is given.
     """
     require_dicom(source)
+    rendering.require_still()
     if instance_number < 1 or not derivation_codes:
         raise ParameterError("a derived picture has an instance number from 1 and at least one derivation code")
     identity = (series.instance_uid, str(instance_number), series.created.isoformat(), digest(rendering))

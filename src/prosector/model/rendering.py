@@ -10,6 +10,10 @@ from prosector.errors import InputError
 from prosector.model.camera import Camera
 from prosector.model.geometry import Array, frozen
 
+STILL = "still"
+INTERACTIVE = "interactive"
+TIERS = (STILL, INTERACTIVE)
+
 
 @dataclass(frozen=True, eq=False)
 class Rendering:
@@ -32,6 +36,9 @@ class Rendering:
         Whether letters, scale bar and captions were drawn into the pixels.
     burned_in_identity : bool
         Whether the pixels say who the patient is.
+    tier : str
+        ``still``: exact, may be archived. ``interactive``: made in a hurry, for turning a volume by hand; never
+        archived.
     """
 
     pixels: Array
@@ -42,11 +49,14 @@ class Rendering:
     values: Array | None = None
     annotated: bool = False
     burned_in_identity: bool = False
+    tier: str = STILL
 
     def __post_init__(self) -> None:
         pixels = frozen(self.pixels, np.uint8)
         if pixels.ndim != 3 or pixels.shape[2] != 3:
             raise InputError(f"a rendering's pixels are (height, width, 3); found {pixels.shape}")
+        if self.tier not in TIERS:
+            raise InputError(f"a rendering's tier is one of {', '.join(TIERS)}; found {self.tier!r}")
         object.__setattr__(self, "pixels", pixels)
         if self.values is not None:
             object.__setattr__(self, "values", frozen(self.values, np.float32))
@@ -60,3 +70,8 @@ class Rendering:
     def pixel_spacing_mm(self) -> float:
         """Side of a pixel; true anywhere in a parallel view, and in the plane through the centre of another."""
         return self.camera.pixel_spacing_mm(self.size)
+
+    def require_still(self) -> None:
+        """Raise InputError unless the rendering may be archived."""
+        if self.tier != STILL:
+            raise InputError(f"only a finished picture can be archived; this one is {self.tier}: render it to its end")

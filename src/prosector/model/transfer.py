@@ -14,13 +14,48 @@ ColorPoints = tuple[tuple[float, tuple[float, float, float]], ...]
 
 
 @dataclass(frozen=True, slots=True)
+class Light:
+    """A lamp far away that turns with the camera.
+
+    Parameters
+    ----------
+    direction : (right, up, towards the viewer)
+        Where the light comes from, as the viewer sees it; (0, 0, 1) is a headlight.
+    color : (r, g, b)
+        0 to 1.
+    intensity : float
+        Multiplies the color.
+    """
+
+    direction: tuple[float, float, float] = (0.0, 0.0, 1.0)
+    color: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    intensity: float = 1.0
+
+    def __post_init__(self) -> None:
+        values = np.array([*self.direction, *self.color, self.intensity], dtype=np.float64)
+        if values.shape != (7,) or not np.isfinite(values).all() or np.linalg.norm(values[:3]) < 1e-9:
+            raise ParameterError("a light has a direction and a color, three finite numbers each, and an intensity")
+        if (values[3:] < 0).any():
+            raise ParameterError("a light's color and intensity are not negative")
+
+
+MOST_LIGHTS = 8
+"""A scene has at most this many lights."""
+
+
+@dataclass(frozen=True, slots=True)
 class Shading:
-    """Blinn–Phong coefficients for a headlight."""
+    """Blinn–Phong coefficients and lights; without lights of its own, one headlight."""
 
     ambient: float = 0.2
     diffuse: float = 0.8
     specular: float = 0.2
     shininess: float = 16.0
+    lights: tuple[Light, ...] = (Light(),)
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.lights) <= MOST_LIGHTS:
+            raise ParameterError(f"a scene has 1 to {MOST_LIGHTS} lights; found {len(self.lights)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,3 +130,26 @@ class TransferFunction:
             return np.ones(size, dtype=np.float32)
         at, factors = zip(*self.gradient_opacity, strict=True)
         return np.asarray(np.interp(np.linspace(0, high_per_mm, size), at, factors), dtype=np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class LabelStyle:
+    """How one structure of a label map looks.
+
+    Parameters
+    ----------
+    transfer : TransferFunction or None
+        Its own function; None takes that of the rest of the volume.
+    opacity : float
+        Multiplies the opacity of a millimetre, 0 to 1.
+    visible : bool
+        Whether it is shown at all.
+    """
+
+    transfer: TransferFunction | None = None
+    opacity: float = 1.0
+    visible: bool = True
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.opacity <= 1:
+            raise ParameterError(f"a structure's opacity is from 0 to 1; found {self.opacity}")
