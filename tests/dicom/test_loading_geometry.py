@@ -304,6 +304,17 @@ def test_scouts_captures_and_pages_are_set_aside_and_counted(tmp_path):
     assert "1 secondary capture(s) set aside" in said
 
 
+def test_mosaics_are_named(tmp_path):
+    write_series(
+        tmp_path,
+        values(),
+        modality="MR",
+        edit=lambda _, d: setattr(d, "ImageType", ["ORIGINAL", "PRIMARY", "M", "MOSAIC"]),
+    )
+    with pytest.raises(NotAVolumeError, match=r"5 mosaic\(s\)"):
+        prosector.read_series(tmp_path)
+
+
 def test_the_only_volumetric_series_is_taken_and_said(tmp_path):
     write_series(tmp_path / "volume", values(), name="chest")
     write_series(tmp_path / "single", values((1, 7, 9)), name="single")

@@ -68,6 +68,8 @@ def _what_else(frame: Frame) -> str:
         return "colour picture(s)"
     if "LOCALIZER" in frame.image_type or "SCOUT" in frame.image_type:
         return "localizer image(s)"
+    if "MOSAIC" in frame.image_type:
+        return "mosaic(s), in which many slices are tiled into one picture,"
     return ""
 
 
