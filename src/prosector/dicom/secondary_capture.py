@@ -34,6 +34,7 @@ from prosector.dicom.uids import derived_uid
 from prosector.errors import ParameterError
 from prosector.model.camera import orientation_letters
 from prosector.model.digest import digest
+from prosector.model.geometry import Array
 from prosector.model.rendering import Rendering
 from prosector.model.source import Source
 from prosector.model.structures import Code
@@ -58,7 +59,7 @@ def build_secondary_capture(
     Parameters
     ----------
     rendering : Rendering
-        Its pixels are stored as they are; nothing is drawn, so no identity is burned in.
+        Its pixels are stored as they are; Burned In Annotation says whether they name the patient.
     source : Source
         The series that it was made from: patient and study are carried over, and every image is named in
         the Source Image Sequence.
@@ -107,12 +108,12 @@ def build_secondary_capture(
     add_source_images(dataset, source, spatial_locations_preserved="NO")
     add_lossy_compression(dataset, source.acquisition)
     dataset.InstanceNumber = instance_number
-    _add_capture(dataset, series)
+    add_capture(dataset, series)
     _add_image(dataset, rendering)
     return finish(dataset)
 
 
-def _add_capture(dataset: Dataset, series: DerivedSeries) -> None:
+def add_capture(dataset: Dataset, series: DerivedSeries) -> None:
     """SC Equipment (C.8.6.1) and the dates of the SC Image module (C.8.6.2)."""
     dataset.ConversionType = "WSD"
     put(dataset, "SecondaryCaptureDeviceManufacturer", series.workstation.manufacturer)
@@ -125,26 +126,37 @@ def _add_capture(dataset: Dataset, series: DerivedSeries) -> None:
 def _add_image(dataset: Dataset, rendering: Rendering) -> None:
     """General Image (C.7.6.1), Image Pixel (C.7.6.3) and the spacing of the SC Image module."""
     letters = rendering.letters or orientation_letters(rendering.camera)
-    dataset.ImageType = ["DERIVED", "SECONDARY"]
     # towards the right end of the rows and the bottom end of the columns (C.7.6.1.1.1)
     dataset.PatientOrientation = [letters["right"], letters["bottom"]]
-    dataset.BurnedInAnnotation = "NO"
-    width, height = rendering.size
+    if rendering.camera.is_parallel:
+        add_pixel_spacing(dataset, rendering.pixel_spacing_mm)
+    add_true_color(dataset, rendering.pixels, rendering.burned_in_identity)
+
+
+def add_pixel_spacing(dataset: Dataset, spacing_mm: float) -> None:
+    """Pixel Spacing (0028,0030) of a parallel view, and how it is known.
+
+    GEOMETRY (10.7.1.3): no detector was there to be magnified; under a parallel view the value holds at
+    every depth. Nominal Scanned Pixel Spacing is for film scanners and stays out.
+    """
+    spacing = f"{spacing_mm:.10g}"
+    dataset.PixelSpacing = [spacing, spacing]
+    dataset.PixelSpacingCalibrationType = "GEOMETRY"
+    dataset.PixelSpacingCalibrationDescription = CALIBRATION
+
+
+def add_true_color(dataset: Dataset, pixels: Array, burned_in_identity: bool) -> None:
+    """Image Pixel (C.7.6.3) of one (rows, columns, 3) picture or a stack of them, uint8, uncompressed."""
+    dataset.ImageType = ["DERIVED", "SECONDARY"]
+    dataset.BurnedInAnnotation = "YES" if burned_in_identity else "NO"
     dataset.SamplesPerPixel = 3
     dataset.PhotometricInterpretation = "RGB"
     dataset.PlanarConfiguration = 0
-    dataset.Rows = height
-    dataset.Columns = width
+    dataset.Rows, dataset.Columns = pixels.shape[-3:-1]
     dataset.BitsAllocated = 8
     dataset.BitsStored = 8
     dataset.HighBit = 7
     dataset.PixelRepresentation = 0
-    # GEOMETRY (10.7.1.3): no detector was there to be magnified; under a parallel view the value holds at
-    # every depth. Nominal Scanned Pixel Spacing is for film scanners and stays out.
-    spacing = f"{rendering.pixel_spacing_mm:.10g}"
-    dataset.PixelSpacing = [spacing, spacing]
-    dataset.PixelSpacingCalibrationType = "GEOMETRY"
-    dataset.PixelSpacingCalibrationDescription = CALIBRATION
-    pixels = rendering.pixels.tobytes()
-    put(dataset, "PixelData", pixels + b"\0" * (len(pixels) % 2))
+    data = pixels.tobytes()
+    put(dataset, "PixelData", data + b"\0" * (len(data) % 2))
     dataset["PixelData"].VR = "OB"

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from prosector.model.camera import Camera
+from prosector.model.cine import Cine
 from prosector.model.geometry import Geometry
 from prosector.model.labels import LabelMap
 from prosector.model.mesh import Mesh
@@ -20,7 +22,7 @@ def canonical_json(data: Any) -> str:
     return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
-def digest(value: Volume | LabelMap | Mesh | Rendering) -> str:
+def digest(value: Volume | LabelMap | Mesh | Rendering | Cine) -> str:
     """Hexadecimal sha256 of a value's arrays, geometry and names."""
     h = hashlib.sha256()
     match value:
@@ -32,10 +34,16 @@ def digest(value: Volume | LabelMap | Mesh | Rendering) -> str:
         case Mesh():
             _feed(h, "mesh", value.vertices_lps, value.faces, value.normals_lps)
         case Rendering():
-            c = value.camera
-            pose = np.concatenate([c.center_lps, c.forward_lps, c.up_lps, [c.height_mm, c.view_angle_deg]])
-            _feed(h, "rendering", value.pixels, pose, value.method, value.preset)
+            _feed(h, "rendering", value.pixels, _pose(value.camera), value.method, value.preset)
+        case Cine():
+            poses = np.stack([_pose(camera) for camera in value.cameras])
+            times = np.array([value.frame_time_ms])
+            _feed(h, "cine", value.frames, poses, times, value.method, value.preset, value.motion)
     return h.hexdigest()
+
+
+def _pose(c: Camera) -> np.ndarray[Any, Any]:
+    return np.concatenate([c.center_lps, c.forward_lps, c.up_lps, [c.height_mm, c.view_angle_deg]])
 
 
 def _grid(geometry: Geometry) -> tuple[np.ndarray[Any, Any], str]:

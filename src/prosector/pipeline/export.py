@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from prosector.errors import UsageError
+from prosector.model.cine import Cine
 from prosector.model.digest import canonical_json
 from prosector.model.labels import LabelMap
 from prosector.model.mesh import Mesh
@@ -21,11 +23,12 @@ from prosector.pipeline.run import Result
 
 ENDINGS: Mapping[type, tuple[str, ...]] = {
     Rendering: (".png", ".dcm"),
+    Cine: (".mp4", ".gif", ".dcm", ".frames"),
     LabelMap: (".nii.gz", ".dcm"),
     Mesh: (".stl", ".ply", ".vtp"),
     Volume: (".nii.gz",),
 }
-"""What each kind of value can be written as."""
+"""What each kind of value can be written as; ``.frames`` is a folder of PNG files."""
 
 IMAGE_SERIES_NUMBER = 1001
 SEGMENTATION_SERIES_NUMBER = 1002
@@ -62,7 +65,7 @@ def ending_of(kind: type, file: str | Path) -> str:
     for ending in ENDINGS[kind]:
         if str(file).lower().endswith(ending):
             return ending
-    names = {Rendering: "a picture", LabelMap: "a segmentation", Mesh: "a mesh", Volume: "a volume"}
+    names = {Rendering: "a picture", Cine: "a cine", LabelMap: "a segmentation", Mesh: "a mesh", Volume: "a volume"}
     raise UsageError(f"{Path(file).name}: {names[kind]} is written as {', '.join(ENDINGS[kind])}")
 
 
@@ -134,6 +137,10 @@ def write_value(path: str | Path, value: Value, provenance: Provenance | None = 
         from prosector.rendering.png import write_png
 
         write_png(path, value)
+    elif isinstance(value, Cine):
+        from prosector.rendering import video
+
+        {".mp4": video.write_mp4, ".gif": video.write_gif, ".frames": video.write_frames}[ending](path, value)
     elif isinstance(value, Mesh):
         from prosector.surface.files import write_mesh
 
@@ -151,11 +158,12 @@ def write_value(path: str | Path, value: Value, provenance: Provenance | None = 
 def _write_dicom(path: Path, value: Value, provenance: Provenance) -> None:
     from prosector.dicom.codes import METHOD_DERIVATIONS
     from prosector.dicom.derived import derive_series, write_dicom
+    from prosector.dicom.multiframe_capture import build_multiframe_capture
     from prosector.dicom.secondary_capture import build_secondary_capture
     from prosector.dicom.segmentation_object import build_segmentation
 
     source = provenance.source.source
-    is_picture = isinstance(value, Rendering)
+    is_picture = isinstance(value, (Rendering, Cine))
     series = derive_series(
         source,
         provenance.title if is_picture else f"{provenance.title} segmentation",
@@ -163,22 +171,18 @@ def _write_dicom(path: Path, value: Value, provenance: Provenance) -> None:
         recipe_sha256=provenance.trace_sha256,
         number=IMAGE_SERIES_NUMBER if is_picture else SEGMENTATION_SERIES_NUMBER,
     )
+    common: dict[str, Any] = {
+        "series": series,
+        "instance_number": provenance.instance_number,
+        "derivation_description": provenance.words,
+    }
     if isinstance(value, Rendering):
-        dataset = build_secondary_capture(
-            value,
-            source,
-            series=series,
-            instance_number=provenance.instance_number,
-            derivation_description=provenance.words,
-            derivation_codes=METHOD_DERIVATIONS[value.method],
-        )
+        codes = METHOD_DERIVATIONS[value.method]
+        dataset = build_secondary_capture(value, source, derivation_codes=codes, **common)
+    elif isinstance(value, Cine):
+        codes = METHOD_DERIVATIONS[value.method]
+        dataset = build_multiframe_capture(value, source, derivation_codes=codes, **common)
     else:
         assert isinstance(value, LabelMap)
-        dataset = build_segmentation(
-            value,
-            source,
-            series=series,
-            instance_number=provenance.instance_number,
-            derivation_description=provenance.words,
-        )
+        dataset = build_segmentation(value, source, **common)
     write_dicom(path, dataset)

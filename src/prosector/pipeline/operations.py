@@ -7,22 +7,25 @@ and VTK are imported only when an operation runs, so that the table can be read 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 from prosector.dicom import codes
 from prosector.errors import UnknownNameError
+from prosector.model.cine import Cine
 from prosector.model.labels import LabelMap
 from prosector.model.mesh import Mesh
+from prosector.model.progress import Progress, silent
 from prosector.model.rendering import Rendering
 from prosector.model.structures import Code
 from prosector.model.volume import Volume
+from prosector.pipeline.cine import CINE_PARAMETERS, CINE_WORDS, cine, settle_cine
 from prosector.pipeline.parameters import REQUIRED, Parameter
 from prosector.pipeline.pictures import LEVEL_PARAMETERS, VIEW_PARAMETERS, WINDOW_PARAMETERS, picture, settle
 from prosector.pipeline.shapes import extract_from_labels, extract_from_volume, keep_labels, segment
 
-Value = Volume | LabelMap | Mesh | Rendering
+Value = Volume | LabelMap | Mesh | Rendering | Cine
 Settings = dict[str, Any]
 
 
@@ -45,7 +48,7 @@ class Operation:
     output : type
         Kind of value it makes.
     function : callable
-        ``function(inputs, settings) -> value``.
+        ``function(inputs, settings) -> value``, or with ``progress`` as a third where ``tells_progress``.
     parameters : tuple of Parameter
     template : str
         Sentence for the report; ``{name}`` stands for a parameter.
@@ -61,7 +64,7 @@ class Operation:
     technique: str
     inputs: Mapping[str, type]
     output: type
-    function: Callable[[Mapping[str, Any], Settings], Value]
+    function: Callable[..., Value]
     parameters: tuple[Parameter, ...]
     template: str
     settle: Callable[[Mapping[str, Any], Settings], Settings] = _settled
@@ -69,6 +72,11 @@ class Operation:
     qualifies: bool = False
     help: str = ""
     when_set: Mapping[str, str] = field(default_factory=dict)
+    tells_progress: bool = False
+
+    def call(self, inputs: Mapping[str, Any], settings: Settings, progress: Progress = silent) -> Value:
+        """Run it on settled parameters."""
+        return self.function(inputs, settings, *([progress] if self.tells_progress else []))
 
     def words(self, parameters: Mapping[str, Any]) -> str:
         """The operation in words, for the report."""
@@ -193,7 +201,25 @@ _ROWS = (
     ),
 )
 
-OPERATIONS: Mapping[str, Operation] = {row.name: row for row in _ROWS}
+
+def _cine_row(still: Operation) -> Operation:
+    """The cine of a picture row: the same parameters, and how it moves."""
+    method = still.name
+    return replace(
+        still,
+        name=f"cine-{method}",
+        output=Cine,
+        function=lambda inputs, settings, progress: cine(method, inputs["volume"], settings, progress),
+        parameters=(*still.parameters, *CINE_PARAMETERS),
+        template=f"{still.template} {CINE_WORDS}",
+        settle=lambda inputs, settings: settle_cine(method, inputs["volume"], settings),
+        tells_progress=True,
+    )
+
+
+_CINES = tuple(_cine_row(row) for row in _ROWS if row.output is Rendering)
+
+OPERATIONS: Mapping[str, Operation] = {row.name: row for row in (*_ROWS, *_CINES)}
 
 METHODS = tuple(row.name for row in _ROWS if row.output is Rendering)
 """Names of the operations that make a picture."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from prosector.model.camera import VIEWS, fit_camera, view_angles
+from prosector.model.camera import VIEWS, Camera, fit_camera, view_angles
+from prosector.model.region import Region
 from prosector.model.rendering import Rendering
 from prosector.model.volume import Volume
 from prosector.model.window import Window
@@ -27,6 +29,7 @@ VIEW_PARAMETERS = (
         "preset", "text", None, "named look; left out, the one for the modality and method", choices=presets.names()
     ),
     Parameter("annotate", "boolean", True, "draw orientation letters, scale bar and captions"),
+    Parameter("banner", "boolean", False, "draw the patient's name and ID into the picture, with the captions"),
 )
 WINDOW_PARAMETERS = (
     Parameter("window_center", "number", None, "window center, in modality units"),
@@ -55,22 +58,38 @@ def settle(method: str, volume: Volume, settings: Settings) -> Settings:
 
 def picture(method: str, volume: Volume, settings: Settings) -> Rendering:
     """Render one settled set of parameters."""
+    return shoot(method, volume, settings, camera_of(volume, settings))
+
+
+def camera_of(volume: Volume, settings: Settings) -> Camera:
+    """The camera that settled parameters stand for."""
+    size = (settings["width"], settings["height"])
+    angles = (settings["azimuth_deg"], settings["elevation_deg"], settings["roll_deg"])
+    return fit_camera(volume.geometry, size, *angles, settings["zoom"])
+
+
+def shoot(
+    method: str, volume: Volume, settings: Settings, camera: Camera, region: Region | None = None, slab: str = ""
+) -> Rendering:
+    """Render with settled parameters from a camera, what ``region`` keeps, and annotate if that is asked for."""
     from prosector.rendering.isosurface import render_surface
     from prosector.rendering.overlay import annotate
     from prosector.rendering.projection import project
     from prosector.rendering.volume import render_volume
 
     size = (settings["width"], settings["height"])
-    angles = (settings["azimuth_deg"], settings["elevation_deg"], settings["roll_deg"])
-    camera = fit_camera(volume.geometry, size, *angles, settings["zoom"])
     look = presets.preset(settings["preset"]).resolved(volume)
+    kept: dict[str, Any] = {} if region is None else {"region": region}
     if method == "volume":
-        bare = render_volume(volume, camera, size, look.transfer)
+        bare = render_volume(volume, camera, size, look.transfer, **kept)
     elif method == "surface":
-        bare = render_surface(volume, camera, size, settings["level"], look.color_rgb)
+        bare = render_surface(volume, camera, size, settings["level"], look.color_rgb, **kept)
     else:
-        bare = project(volume, camera, size, method, Window(settings["window_center"], settings["window_width"]))
-    named = Rendering(bare.pixels, camera, method, look.name, bare.letters, bare.values)
+        window = Window(settings["window_center"], settings["window_width"])
+        bare = project(volume, camera, size, method, window, **kept)
+    named = replace(bare, camera=camera, method=method, preset=look.name)
     if not settings["annotate"]:
         return named
-    return annotate(named, modality=volume.source.modality, description=volume.source.description)
+    source = volume.source
+    identity = source if settings["banner"] else None
+    return annotate(named, modality=source.modality, description=source.description, slab=slab, identity=identity)

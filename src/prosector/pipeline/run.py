@@ -66,7 +66,7 @@ def run(volume: Volume, recipe: Recipe, progress: Progress = silent) -> Result:
     started = datetime.now(UTC).isoformat(timespec="seconds")
     for n, step in enumerate(recipe.steps):
         progress(step.id, n / len(recipe.steps))
-        traced.append(_run_step(step, values, hashes))
+        traced.append(_run_step(step, values, hashes, _within(progress, step.id, n, len(recipe.steps))))
     progress("done", 1.0)
     del values[SOURCE]
     trace = Trace(
@@ -99,7 +99,7 @@ def run_operation(name: str, inputs: Mapping[str, Value], **parameters: Any) -> 
         if not isinstance(inputs.get(key), kind):
             raise RecipeError(f"operation {name!r} needs input {key!r}: a {kind.__name__}")
     settings = row.settle(inputs, complete(name, row.parameters, parameters))
-    return row.function(inputs, settings)
+    return row.call(inputs, settings)
 
 
 def replay(volume: Volume, trace: Trace, progress: Progress = silent) -> tuple[Mismatch, ...]:
@@ -150,7 +150,12 @@ def check_recipe(recipe: Recipe) -> None:
             raise RecipeError(f"output {output.file!r} names step {output.step!r}, which is not there")
 
 
-def _run_step(step: Step, values: dict[str, Value], hashes: dict[str, str]) -> TraceStep:
+def _within(progress: Progress, step_id: str, number: int, count: int) -> Progress:
+    """Progress inside one of ``count`` steps."""
+    return lambda what, fraction: progress(f"{step_id}: {what}", (number + fraction) / count)
+
+
+def _run_step(step: Step, values: dict[str, Value], hashes: dict[str, str], progress: Progress) -> TraceStep:
     row = OPERATIONS[step.operation]
     inputs = {name: values[source] for name, source in step.inputs.items()}
     started = time.perf_counter()
@@ -158,7 +163,7 @@ def _run_step(step: Step, values: dict[str, Value], hashes: dict[str, str]) -> T
         settings = row.settle(inputs, complete(row.name, row.parameters, step.parameters))
     except UnknownNameError as error:
         raise RecipeError(f"step {step.id!r}: {error}") from error
-    value = row.function(inputs, settings)
+    value = row.call(inputs, settings, progress)
     seconds = round(time.perf_counter() - started, 3)
     values[step.id] = value
     hashes[step.id] = digest(value)

@@ -22,7 +22,7 @@ SMALLEST_TEXT_PX = 6
 FINE_PX = 1600
 """The finer grid of a picture has about this many points along its shorter side, at most four a pixel."""
 
-TILE_PX = 32
+TILE_PX = 128
 
 Ink = tuple[int, int, int]
 Font = ImageFont.ImageFont | ImageFont.FreeTypeFont
@@ -110,7 +110,8 @@ class Sheet:
         mask, halo = Image.new("L", size), Image.new("L", size)
         inner = (pad, pad, size[0] - pad - 1, size[1] - pad - 1)
         ImageDraw.Draw(mask).rectangle(inner, fill=255)
-        grown = (*(v - self.style.halo for v in inner[:2]), *(v + self.style.halo for v in inner[2:]))
+        grow = self.style.halo
+        grown = (inner[0] - grow, inner[1] - grow, inner[2] + grow, inner[3] + grow)
         ImageDraw.Draw(halo).rectangle(grown, fill=255)
         self.lay((left, top), Patch((-pad, -pad), mask, softened(halo, self.style.halo)), ink)
 

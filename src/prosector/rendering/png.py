@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from PIL import Image, PngImagePlugin
 
@@ -18,22 +19,26 @@ COMPRESS_LEVEL = 6
 def write_png(path: str | Path, rendering: Rendering) -> None:
     """Write a rendering as 8-bit RGB; the same rendering gives the same bytes.
 
-    The pixel spacing goes into pHYs (whole pixels per metre, PNG specification 11.3.5.3) and, exactly, into
-    a tEXt chunk beside software, method, preset and orientation. Nothing in the file says who the patient is.
+    The pixel spacing of a parallel view goes into pHYs (whole pixels per metre, PNG specification 11.3.5.3)
+    and, exactly, into a tEXt chunk beside software, method, preset and orientation. Nothing beside the pixels
+    says who the patient is; where the pixels do, ``Burned In Annotation`` is YES.
 
     Raises
     ------
     OutputError
         If the file cannot be written.
     """
-    per_inch = max(1.0, 1000.0 / rendering.pixel_spacing_mm) * METRES_PER_INCH
+    density: dict[str, Any] = {}
+    if rendering.camera.is_parallel:
+        per_inch = max(1.0, 1000.0 / rendering.pixel_spacing_mm) * METRES_PER_INCH
+        density["dpi"] = (per_inch, per_inch)
     with atomic_path(path) as partial:
         Image.fromarray(rendering.pixels).save(
             partial,
             format="PNG",
             compress_level=COMPRESS_LEVEL,
-            dpi=(per_inch, per_inch),
             pnginfo=_text(rendering),
+            **density,
         )
 
 
@@ -44,7 +49,8 @@ def _text(rendering: Rendering) -> PngImagePlugin.PngInfo:
         "Method": METHOD_WORDS.get(rendering.method, rendering.method),
         "Preset": rendering.preset,
         "Orientation": " ".join(f"{side}={letters[side]}" for side in sorted(letters)),
-        "Pixel spacing": f"{rendering.pixel_spacing_mm:.6g} mm",
+        "Pixel spacing": f"{rendering.pixel_spacing_mm:.6g} mm" if rendering.camera.is_parallel else "",
+        "Burned In Annotation": "YES" if rendering.burned_in_identity else "",
         "Disclaimer": "Not for diagnosis",
     }
     info = PngImagePlugin.PngInfo()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from prosector.model.camera import VIEWS
+from prosector.model.cine import Cine
 from prosector.model.digest import canonical_json
 from prosector.model.geometry import Geometry
 from prosector.model.labels import LabelMap, Segment
@@ -107,24 +108,26 @@ def _number(step: TraceStep, name: str) -> float:
 
 
 def _images(trace: Trace, values: Mapping[str, Value]) -> tuple[ReportImage, ...]:
-    found = [(step, value) for step in trace.steps if isinstance(value := values.get(step.id), Rendering)]
+    made = [(step, values.get(step.id)) for step in trace.steps]
+    found = [(step, value) for step, value in made if isinstance(value, (Rendering, Cine))]
     return tuple(
         ReportImage(
             number=number,
             step=step.id,
-            caption=_caption(step, rendering),
+            caption=_caption(step, value),
             files=tuple(output.file for output in trace.outputs if output.step == step.id),
             sha256=step.output_sha256,
-            rendering=rendering,
+            rendering=value.frame(0) if isinstance(value, Cine) else value,
         )
-        for number, (step, rendering) in enumerate(found, start=1)
+        for number, (step, value) in enumerate(found, start=1)
     )
 
 
-def _caption(step: TraceStep, rendering: Rendering) -> str:
+def _caption(step: TraceStep, value: Rendering | Cine) -> str:
     view = _view(step)
-    look = f", preset {rendering.preset}" if rendering.preset else ""
-    return f"{view[0].upper()}{view[1:]}: {OPERATIONS[step.operation].technique}{look}"
+    look = f", preset {value.preset}" if value.preset else ""
+    shown = f"; first of {len(value.frames)} frames" if isinstance(value, Cine) else ""
+    return f"{view[0].upper()}{view[1:]}: {OPERATIONS[step.operation].technique}{look}{shown}"
 
 
 def _segmented(trace: Trace, values: Mapping[str, Value], images: tuple[ReportImage, ...]) -> list[StructureShown]:
@@ -180,6 +183,9 @@ def _content(value: Value | None) -> str:
     match value:
         case Rendering():
             return f"picture, {value.size[0]} × {value.size[1]} pixels of {value.pixel_spacing_mm:.3f} mm"
+        case Cine():
+            width, height = value.size
+            return f"cine, {len(value.frames)} frames of {width} × {height} pixels, {value.duration_s:.1f} s"
         case LabelMap():
             return "label map: " + ", ".join(segment.name for segment in value.segments)
         case Mesh():
