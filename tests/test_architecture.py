@@ -47,6 +47,7 @@ MAY_USE = {
     "skimage": {"segmentation", "surface"},
     "scipy": {"segmentation", "datasets"},
     "PIL": {"rendering"},
+    "av": {"rendering"},
     "jinja2": {"report"},
     "click": {"cli"},
     "rich": {"cli"},
