@@ -10,8 +10,8 @@ from prosector.kernels.projection import project_greatest
 from prosector.model.camera import VIEWS, Camera, fit_camera, view_angles
 from prosector.model.geometry import Geometry
 from prosector.model.volume import Volume
-from prosector.rendering.projection import projected_values
-from prosector.rendering.rays import bricks_of, ray_frame
+from prosector.rendering.projection import NO_DEPTH, NO_PICTURE, projected_values
+from prosector.rendering.rays import bricks_of, ray_frame, shown_of
 
 SIZE = (11, 9)
 
@@ -49,12 +49,15 @@ def test_passing_over_bricks_changes_nothing(method, dtype):
     found = projected_values(volume, camera, size, method)
     never = np.full(bricks_of(volume).low.shape, np.inf, dtype=np.float32)
     every = np.empty_like(found)
-    sign = np.float32(1 if method == "mip" else -1)
-    project_greatest(volume.voxels, never, ray_frame(volume.geometry, camera, size), sign, every)
+    parts = shown_of(None, volume.geometry)
+    frame, sign = ray_frame(volume.geometry, camera, size), np.float32(1 if method == "mip" else -1)
+    project_greatest(
+        volume.voxels, never, parts.states, parts.mask, parts.planes, frame, sign, NO_PICTURE, every, NO_DEPTH
+    )
     assert found.tobytes() == every.tobytes()
 
 
-@pytest.mark.parametrize("method", ["mip", "average"])
+@pytest.mark.parametrize("method", ["mip", "minip", "average", "depth"])
 def test_the_same_bytes_with_one_thread_and_two(method):
     volume = random_volume(8, "int16", (21, 30, 26))
     camera = random_camera(8, volume.geometry)

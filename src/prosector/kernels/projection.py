@@ -1,4 +1,9 @@
-"""Maximum, minimum and average along parallel rays."""
+"""Projections ray by ray, for any camera: greatest, mean and sum, where, and the first local maximum.
+
+Parallel maxima and minima are quicker in ``maximum``. Arguments of all kernels here: voxels (k, j, i);
+states, mask, planes: what is shown, see ``rendering.rays.Shown``; frame: see ``rays``; bound: greatest
+``sign·value`` of every brick; pictures are (height, width) float32, NaN where a ray meets nothing.
+"""
 
 from __future__ import annotations
 
@@ -7,134 +12,171 @@ from numba import prange
 
 from prosector.kernels._jit import leaf, outlined, parallel_kernel
 from prosector.kernels.rays import (
+    SHOWN_NOT,
+    SHOWN_PARTLY,
     brick_of,
-    clip_ray,
-    fixed,
     grid_of,
-    inside,
     inverse_of,
     last_inside,
     nth,
-    ray_origin,
-    sample,
+    ray_through,
     sample_any,
-    sample_inside,
+    shown,
     tile_bounds,
     tile_count,
 )
 
 
 @leaf
-def sample_range(origin, step, shape):  # type: ignore[no-untyped-def]
-    """First and last whole step of a ray in the grid; first > last where it misses."""
-    t_in, t_out = clip_ray(origin, step, shape)
-    if not t_in <= t_out:
+def sample_range(ray):  # type: ignore[no-untyped-def]
+    """First and last whole step of a ray (as ``ray_through`` gives it); first > last where there is none."""
+    if not ray[4] <= ray[5]:
         return np.int64(0), np.int64(-1)
-    return np.int64(np.ceil(t_in - 1e-9)), np.int64(np.floor(t_out + 1e-9))
+    return np.int64(np.ceil(ray[4] - 1e-9)), np.int64(np.floor(ray[5] + 1e-9))
 
 
 @leaf
-def greatest_of(flat, grid, ray, sign, span, found):  # type: ignore[no-untyped-def]
-    """Greatest ``sign·value`` of the samples from ``span[0]`` to ``span[1]``, if above the one found so far."""
-    best, where = found
-    start, pace = ray
-    k, j, i = nth(start, pace, span[0])
-    if inside(grid, (k, j, i)) and inside(grid, nth(start, pace, span[1])):
-        for m in range(span[0], span[1] + 1):
-            value = sign * sample_inside(flat, grid, (k, j, i))
-            if value > best:
-                best, where = value, m
-            k, j, i = k + pace[0], j + pace[1], i + pace[2]
-        return best, where
-    for m in range(span[0], span[1] + 1):
-        value = sign * sample(flat, grid, (k, j, i))
-        if value > best:
-            best, where = value, m
-        k, j, i = k + pace[0], j + pace[1], i + pace[2]
-    return best, where
+def state_at(states, brick):  # type: ignore[no-untyped-def]
+    """An entry of an array with one entry for each brick."""
+    return states[np.uint64(brick[0]), np.uint64(brick[1]), np.uint64(brick[2])]
 
 
 @leaf
-def greatest(flat, grid, bound, ray, sign, seed):  # type: ignore[no-untyped-def]
-    """Greatest ``sign·value`` along a ray and where, −inf where it meets nothing.
+def value_where_shown(scene, state, position):  # type: ignore[no-untyped-def]
+    """Value at a position; NaN where the mask hides it."""
+    flat, grid, mask = scene
+    if state == SHOWN_PARTLY and not shown(mask, grid, position):
+        return np.float32(np.nan)
+    return sample_any(flat, grid, position)
 
-    The sample at ``seed``, where a neighbouring ray was greatest, is looked at first: bricks that cannot
-    exceed it are passed over. The order of looking does not change a maximum.
-    """
-    origin, inverse, start, pace, first, last = ray
-    best, where = np.float32(-np.inf), seed
-    if first <= seed <= last:
-        value = sign * sample(flat, grid, nth(start, pace, seed))
-        if value > best:
-            best = value
-    n = first
+
+@leaf
+def greatest(scene, bound, states, ray, inverse, sign, least):  # type: ignore[no-untyped-def]
+    """Greatest ``sign·value`` along a ray and the first sample that has it, in bricks that reach ``least``."""
+    first, last = sample_range(ray)
+    best, where = np.float32(-np.inf), first
+    n = np.int64(first)
     while n <= last:
-        brick = brick_of(grid, nth(start, pace, n))
-        end = last_inside(brick, 0, origin, inverse, n, last)
-        if bound[np.uint64(brick[0]), np.uint64(brick[1]), np.uint64(brick[2])] > best:
-            best, where = greatest_of(flat, grid, (start, pace), sign, (n, end), (best, where))
+        brick = brick_of(scene[1], nth(ray[2], ray[3], n))
+        end = last_inside(brick, 0, ray[0], inverse, n, last)
+        state, most = state_at(states, brick), state_at(bound, brick)
+        if state != SHOWN_NOT and most > best and most >= least:
+            for m in range(n, end + 1):
+                value = sign * value_where_shown(scene, state, nth(ray[2], ray[3], m))
+                if value > best:
+                    best, where = value, m
         n = end + 1
     return best, where
 
 
 @leaf
-def mean_of(flat, grid, ray, first, last):  # type: ignore[no-untyped-def]
-    """Mean of the finite samples of a ray, NaN where there are none."""
+def total_of(scene, states, ray, inverse):  # type: ignore[no-untyped-def]
+    """Sum and number of the samples of a ray that are shown and finite."""
+    first, last = sample_range(ray)
     total, count = 0.0, 0
-    k, j, i = nth(ray[0], ray[1], first)
-    for _ in range(first, last + 1):
-        value = sample_any(flat, grid, (k, j, i))
-        if value == value:
-            total += np.float64(value)
-            count += 1
-        k, j, i = k + ray[1][0], j + ray[1][1], i + ray[1][2]
-    return np.float32(total / count) if count > 0 else np.float32(np.nan)
+    n = np.int64(first)
+    while n <= last:
+        brick = brick_of(scene[1], nth(ray[2], ray[3], n))
+        end = last_inside(brick, 0, ray[0], inverse, n, last)
+        state = state_at(states, brick)
+        if state != SHOWN_NOT:
+            for m in range(n, end + 1):
+                value = value_where_shown(scene, state, nth(ray[2], ray[3], m))
+                if value == value:
+                    total += np.float64(value)
+                    count += 1
+        n = end + 1
+    return total, count
+
+
+@leaf
+def first_peak(scene, bound, states, ray, inverse, threshold):  # type: ignore[no-untyped-def]
+    """First value of at least ``threshold`` that the next sample falls below; NaN where none reaches it.
+
+    The end of the ray, a value below the threshold and a sample that is nothing are falls too.
+    """
+    first, last = sample_range(ray)
+    before = np.float32(np.nan)
+    n = np.int64(first)
+    while n <= last:
+        brick = brick_of(scene[1], nth(ray[2], ray[3], n))
+        end = last_inside(brick, 0, ray[0], inverse, n, last)
+        state = state_at(states, brick)
+        reached = state != SHOWN_NOT and state_at(bound, brick) >= threshold
+        if not reached and before == before:
+            return before
+        for m in range(n, end + 1 if reached else n):
+            value = value_where_shown(scene, state, nth(ray[2], ray[3], m))
+            if before == before and not value >= before:
+                return before
+            if value >= threshold:
+                before = value
+        n = end + 1
+    return before
 
 
 @outlined
-def greatest_in_tile(number, voxels, bound, frame, sign, out):  # type: ignore[no-untyped-def]
+def greatest_in_tile(number, voxels, mask, bound, states, planes, frame, sign, least, out, where):  # type: ignore[no-untyped-def]
     """Fill one tile of ``project_greatest``."""
-    flat, grid = voxels.reshape(voxels.size), grid_of(voxels.shape)
-    step = (frame[3, 0], frame[3, 1], frame[3, 2])
-    inverse, pace = inverse_of(step), fixed(step)
+    scene = (voxels.reshape(voxels.size), grid_of(voxels.shape), mask.reshape(mask.size))
     row0, row1, column0, column1 = tile_bounds(number, out.shape)
-    seed = np.int64(0)
     for row in range(row0, row1):
         for column in range(column0, column1):
-            origin = ray_origin(frame, row, column)
-            first, last = sample_range(origin, step, voxels.shape)
-            ray = (origin, inverse, fixed(origin), pace, first, last)
-            best, seed = greatest(flat, grid, bound, ray, sign, seed)
-            out[row, column] = sign * best if best > np.float32(-np.inf) else np.float32(np.nan)
+            ray = ray_through(frame, planes, voxels.shape, row, column)
+            lowest = least[row, column] if least.size > 0 else np.float32(-np.inf)
+            best, n = greatest(scene, bound, states, ray, inverse_of(ray[1]), sign, lowest)
+            met = best > np.float32(-np.inf)
+            out[row, column] = sign * best if met else np.float32(np.nan)
+            if where.size > 0:
+                where[row, column] = n * frame[7, 0] if met else np.nan
 
 
 @outlined
-def average_in_tile(number, voxels, frame, out):  # type: ignore[no-untyped-def]
-    """Fill one tile of ``project_average``."""
-    flat, grid = voxels.reshape(voxels.size), grid_of(voxels.shape)
-    step = (frame[3, 0], frame[3, 1], frame[3, 2])
-    pace = fixed(step)
+def mean_in_tile(number, voxels, mask, states, planes, frame, step, out):  # type: ignore[no-untyped-def]
+    """Fill one tile of ``project_mean``."""
+    scene = (voxels.reshape(voxels.size), grid_of(voxels.shape), mask.reshape(mask.size))
     row0, row1, column0, column1 = tile_bounds(number, out.shape)
     for row in range(row0, row1):
         for column in range(column0, column1):
-            origin = ray_origin(frame, row, column)
-            first, last = sample_range(origin, step, voxels.shape)
-            out[row, column] = mean_of(flat, grid, (fixed(origin), pace), first, last)
+            ray = ray_through(frame, planes, voxels.shape, row, column)
+            total, count = total_of(scene, states, ray, inverse_of(ray[1]))
+            if count == 0:
+                out[row, column] = np.nan
+            else:
+                out[row, column] = total * step if step > 0.0 else total / count
+
+
+@outlined
+def peaks_in_tile(number, voxels, mask, bound, states, planes, frame, threshold, out):  # type: ignore[no-untyped-def]
+    """Fill one tile of ``project_peaks``."""
+    scene = (voxels.reshape(voxels.size), grid_of(voxels.shape), mask.reshape(mask.size))
+    row0, row1, column0, column1 = tile_bounds(number, out.shape)
+    for row in range(row0, row1):
+        for column in range(column0, column1):
+            if out[row, column] >= threshold:
+                ray = ray_through(frame, planes, voxels.shape, row, column)
+                out[row, column] = first_peak(scene, bound, states, ray, inverse_of(ray[1]), threshold)
 
 
 @parallel_kernel
-def project_greatest(voxels, bound, frame, sign, out):  # type: ignore[no-untyped-def]
-    """Maximum (sign 1) or minimum (sign −1) along each ray; NaN where it meets nothing.
+def project_greatest(voxels, bound, states, mask, planes, frame, sign, least, out, where):  # type: ignore[no-untyped-def]
+    """Maximum (sign 1) or minimum (sign −1) along each ray, and where the first such sample lies.
 
-    bound : greatest ``sign·value`` of every brick; frame : (4, 3) float64, index position of sample 0 of
-    the first pixel, then what a column, a row and a step add; out : (height, width) float32.
+    least : what ``sign·out`` is known to be at least, or empty; where : float64, mm from sample 0, or empty.
     """
     for number in prange(tile_count(out.shape)):
-        greatest_in_tile(number, voxels, bound, frame, sign, out)
+        greatest_in_tile(number, voxels, mask, bound, states, planes, frame, sign, least, out, where)
 
 
 @parallel_kernel
-def project_average(voxels, frame, out):  # type: ignore[no-untyped-def]
-    """Mean of the finite samples along each ray; NaN where there are none. Arguments as above."""
+def project_mean(voxels, states, mask, planes, frame, step, out):  # type: ignore[no-untyped-def]
+    """Mean of the finite samples along each ray, or, where ``step`` (mm) is above 0, their sum times ``step``."""
     for number in prange(tile_count(out.shape)):
-        average_in_tile(number, voxels, frame, out)
+        mean_in_tile(number, voxels, mask, states, planes, frame, step, out)
+
+
+@parallel_kernel
+def project_peaks(voxels, bound, states, mask, planes, frame, threshold, out):  # type: ignore[no-untyped-def]
+    """Replace maxima of at least ``threshold`` in ``out`` by the first local maximum along the ray that reaches it."""
+    for number in prange(tile_count(out.shape)):
+        peaks_in_tile(number, voxels, mask, bound, states, planes, frame, threshold, out)
