@@ -71,9 +71,9 @@ def test_ply_and_vtp_hold_the_normals(mesh: Mesh, tmp_path: Path) -> None:
 
 def test_other_endings(mesh: Mesh, tmp_path: Path) -> None:
     for name in ("bone.xyz", "bone"):
-        with pytest.raises(UsageError, match=r"\.stl, \.ply, \.vtp; found"):
+        with pytest.raises(UsageError, match=r"\.stl, \.ply, \.obj, \.vtp, \.glb; found"):
             write_mesh(tmp_path / name, mesh)
-        with pytest.raises(UsageError, match=r"\.stl, \.ply, \.vtp; found"):
+        with pytest.raises(UsageError, match=r"\.stl, \.ply, \.obj, \.vtp, \.glb; found"):
             read_mesh(tmp_path / name)
     assert not list(tmp_path.iterdir())
 

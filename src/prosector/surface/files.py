@@ -1,4 +1,4 @@
-"""Mesh files by VTK: STL, PLY, VTP. LPS millimetres; never anything about the patient."""
+"""Mesh files: STL, PLY, OBJ, VTP, glTF. Millimetres, LPS or RAS; never anything about the patient."""
 
 from __future__ import annotations
 
@@ -9,95 +9,121 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from vtkmodules.vtkCommonCore import vtkStringArray
 from vtkmodules.vtkIOGeometry import vtkSTLReader, vtkSTLWriter
 from vtkmodules.vtkIOPLY import vtkPLYReader, vtkPLYWriter
 from vtkmodules.vtkIOXML import vtkXMLPolyDataReader, vtkXMLPolyDataWriter
 
 from prosector.atomic import atomic_path
-from prosector.errors import EmptyResultError, FileFormatError, InputError, UsageError
+from prosector.errors import EmptyResultError, FileFormatError, InputError, UnknownNameError, UsageError
 from prosector.model.mesh import Mesh
-from prosector.surface.polydata import to_mesh, to_polydata, update, write
+from prosector.surface.glb import read_glb, write_glb
+from prosector.surface.obj import obj_reader, write_obj
+from prosector.surface.polydata import build_mesh, to_mesh, to_polydata, update, write
 
-REMARK = "Prosector surface, LPS mm"
-"""Which coordinates these are: patient left, posterior and superior, in millimetres."""
+SPACES = ("LPS", "RAS")
+"""Which way x, y and z grow: to the patient's left, posterior, superior as in DICOM, or right, anterior, superior."""
 
 
-def _stl_writer(mesh: Mesh) -> Any:
+def _write_stl(path: Path, mesh: Mesh, remark: str) -> None:
     writer = vtkSTLWriter()
     writer.SetFileTypeToBinary()
-    writer.SetHeader(REMARK)
+    writer.SetHeader(remark)
     writer.SetInputData(to_polydata(mesh))
-    return writer
+    write(writer, path)
 
 
-def _ply_writer(mesh: Mesh) -> Any:
+def _write_ply(path: Path, mesh: Mesh, remark: str) -> None:
     writer = vtkPLYWriter()
     writer.SetFileTypeToBinary()
     writer.SetDataByteOrderToLittleEndian()
-    writer.AddComment(REMARK)
+    writer.AddComment(remark)
     writer.SetInputData(to_polydata(mesh, with_normals=True))
-    return writer
+    write(writer, path)
 
 
-def _vtp_writer(mesh: Mesh) -> Any:
+def _write_vtp(path: Path, mesh: Mesh, remark: str) -> None:
     writer = vtkXMLPolyDataWriter()
     writer.SetDataModeToAppended()
     writer.EncodeAppendedDataOff()
     writer.SetByteOrderToLittleEndian()
     polydata = to_polydata(mesh, with_normals=True)
-    remark = vtkStringArray()
-    remark.SetName(REMARK)  # a name stands readable in the header, a value would be compressed
-    remark.InsertNextValue("left, posterior, superior; millimetres")
-    polydata.GetFieldData().AddArray(remark)
+    array = vtkStringArray()
+    array.SetName(remark)  # a name stands readable in the header, a value would be compressed
+    array.InsertNextValue("millimetres")
+    polydata.GetFieldData().AddArray(array)
     writer.SetInputData(polydata)
-    return writer
+    write(writer, path)
 
 
-_WRITERS: dict[str, Callable[[Mesh], Any]] = {".stl": _stl_writer, ".ply": _ply_writer, ".vtp": _vtp_writer}
-_READERS: dict[str, Callable[[], Any]] = {".stl": vtkSTLReader, ".ply": vtkPLYReader, ".vtp": vtkXMLPolyDataReader}
+def _write_glb(path: Path, mesh: Mesh, remark: str) -> None:
+    write_glb(path, mesh, remark, next(space for space in SPACES if space in remark))
+
+
+_WRITERS: dict[str, Callable[[Path, Mesh, str], None]] = {
+    ".stl": _write_stl,
+    ".ply": _write_ply,
+    ".obj": write_obj,
+    ".vtp": _write_vtp,
+    ".glb": _write_glb,
+}
 
 MESH_ENDINGS = tuple(_WRITERS)
 """File endings that can be written and read."""
 
 
-def write_mesh(path: str | Path, mesh: Mesh) -> None:
+def write_mesh(path: str | Path, mesh: Mesh, *, space: str = "LPS") -> None:
     """Write a mesh in the format of the file's ending, whole or not at all.
 
     Parameters
     ----------
     path : str or Path
-        ``.stl`` (binary, without normals of vertices), ``.ply`` (binary) or ``.vtp``.
+        ``.stl`` (binary, without normals of vertices), ``.ply`` (binary), ``.obj``, ``.vtp`` or ``.glb``
+        (binary glTF).
     mesh : Mesh
+    space : str
+        ``LPS``, or ``RAS`` as neuroimaging has it. Millimetres both; a comment in the file says which.
 
     Raises
     ------
     UsageError
         If the ending is another.
+    UnknownNameError
+        If the space is another.
     EmptyResultError
         If the mesh has no triangles.
     OutputError
         If the file cannot be written.
     """
     ending = _ending(path)
+    mesh = _turned(mesh, space)
     if len(mesh.faces) == 0:
         raise EmptyResultError("the surface has no triangles, so no file is written")
     with atomic_path(path) as partial:
-        write(_WRITERS[ending](mesh), partial)
+        _WRITERS[ending](partial, mesh, f"Prosector surface, {space} mm")
         if ending in _SIZES and _SIZES[ending](partial) != partial.stat().st_size:
             # VTK's PLY writer does not notice a full disk.
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def read_mesh(path: str | Path) -> Mesh:
-    """Read a mesh in LPS millimetres, of the kinds that :func:`write_mesh` writes.
+def read_mesh(path: str | Path, *, space: str = "LPS") -> Mesh:
+    """Read a mesh in millimetres, of the kinds that :func:`write_mesh` writes.
 
     Normals are computed from the triangles; corners of an STL at the same place become one vertex.
+
+    Parameters
+    ----------
+    path : str or Path
+    space : str
+        ``LPS`` or ``RAS``: what the file is in. The mesh is in LPS.
 
     Raises
     ------
     UsageError
         If the ending is not one of those that can be read.
+    UnknownNameError
+        If the space is another.
     FileFormatError
         If the file is absent, truncated or holds no surface of triangles.
     """
@@ -106,12 +132,32 @@ def read_mesh(path: str | Path) -> Mesh:
         raise FileFormatError(f"no file {path}")
     if ending in _SIZES and _SIZES[ending](path) != path.stat().st_size:
         raise FileFormatError(f"{path} is not a whole binary {ending} file of triangles; write it again")
-    reader = _READERS[ending]()
-    reader.SetFileName(str(path))
     try:
-        return to_mesh(update(reader, f"reading {path}"))
+        mesh = build_mesh(*read_glb(path)) if ending == ".glb" else _read_by_vtk(path, ending)
     except InputError as error:
-        raise FileFormatError(f"{error}: it is not a whole {ending} file of triangles; write it again") from error
+        raise FileFormatError(
+            f"{path}: {error}; it is not a whole {ending} file of triangles, write it again"
+        ) from error
+    return _turned(mesh, space)
+
+
+def _read_by_vtk(path: Path, ending: str) -> Mesh:
+    reader = obj_reader(path) if ending == ".obj" else _READERS[ending]()
+    reader.SetFileName(str(path))
+    return to_mesh(update(reader, "reading"))
+
+
+_READERS: dict[str, Callable[[], Any]] = {".stl": vtkSTLReader, ".ply": vtkPLYReader, ".vtp": vtkXMLPolyDataReader}
+
+
+def _turned(mesh: Mesh, space: str) -> Mesh:
+    """Between LPS and another space: half a turn about the long axis, which leaves the winding as it is."""
+    if space not in SPACES:
+        raise UnknownNameError("space", space, SPACES)
+    if space == "LPS":
+        return mesh
+    turn = np.array([-1, -1, 1], dtype=np.float32)
+    return Mesh(mesh.vertices_lps * turn, mesh.faces, mesh.normals_lps * turn)
 
 
 def _stl_size(path: Path) -> int:

@@ -9,6 +9,7 @@ import numpy as np
 from prosector.errors import EmptyResultError
 from prosector.kernels.mesh_components import components
 from prosector.kernels.mesh_labels import label_surfaces
+from prosector.kernels.mesh_walls import spread_steps, sum_walls
 from prosector.model.geometry import Array
 from prosector.model.labels import LabelMap
 from prosector.model.mesh import Mesh
@@ -24,21 +25,15 @@ _ROUNDS = 10
 
 @dataclass(frozen=True, eq=False)
 class _Borders:
-    """Triangles between labels, and the walls that they form.
+    """Triangles between labels, the walls behind and in front of each, and whose walls they are.
 
     A wall is a connected part of the closed border of one label: its outside, or that of a cavity. Wall 0
     stands for the background, which needs no volume.
     """
 
     faces: Array
-    sides: Array
     walls: Array
     label_of_wall: Array
-
-    def of_label(self, label: int) -> Array:
-        """The triangles of a label's border, its outside in front."""
-        behind, front = (self.faces[self.sides[:, n] == label] for n in range(2))
-        return np.concatenate([behind, front[:, ::-1]])
 
 
 def extract_label_meshes(
@@ -123,34 +118,37 @@ def _find_walls(faces: Array, sides: Array) -> _Borders:
         walls[front, 1] = found + of_face[len(behind) :]
         label_of_wall.append(np.full(number, label, dtype=np.int64))
         found += number
-    return _Borders(faces, sides, walls, np.concatenate(label_of_wall))
+    return _Borders(faces, walls, np.concatenate(label_of_wall))
 
 
 def _with_volumes(raw: Array, smoothed: Array, borders: _Borders, voxels_mm3: Array) -> Array:
     """Give back the volumes that smoothing took; walls too small to be smoothed stay as they were."""
-    before = _volumes(raw, borders)
-    after = _volumes(smoothed, borders)
+    before, _ = _volumes(raw, borders)
+    after, _ = _volumes(smoothed, borders)
     small = after * np.sign(before) < LEAST_VOLUME_KEPT * np.abs(before)
+    small[0] = False
     fixed = np.zeros(len(raw), dtype=bool)
     fixed[borders.faces[small[borders.walls].any(axis=1)]] = True
     points = np.where(fixed[:, None], raw, smoothed).astype(np.float64)
-    wanted = _wanted(before, small, points, borders, voxels_mm3)
+    volumes, areas = _volumes(points, borders)
+    wanted = _wanted(before, small, areas, borders, voxels_mm3)
     free = ~small
     free[0] = False
     for _ in range(_ROUNDS):
-        missing = np.where(free, wanted - _volumes(points, borders), 0.0)
+        missing = np.where(free, wanted - volumes, 0.0)
         if (np.abs(missing) <= VOLUME_TOLERANCE / 2 * np.abs(wanted)).all():
             break
-        normals = _face_normals(points, borders.faces)
-        pressure = _pressures(borders.walls, np.linalg.norm(normals, axis=1) / 2, missing, free)
-        step = pressure[borders.walls[:, 0]] - pressure[borders.walls[:, 1]]
-        points += np.where(fixed[:, None], 0.0, _spread(normals, step, borders.faces, len(points)))
+        pressure = _pressures(borders.walls, areas, missing, free)
+        steps = pressure[borders.walls[:, 0]] - pressure[borders.walls[:, 1]]
+        moved = np.zeros_like(points)
+        spread_steps(points, borders.faces, steps, moved, np.zeros(len(points)))
+        points += np.where(fixed[:, None], 0.0, moved)
+        volumes, areas = _volumes(points, borders)
     return points.astype(np.float32)
 
 
-def _wanted(before: Array, small: Array, points: Array, borders: _Borders, voxels_mm3: Array) -> Array:
+def _wanted(before: Array, small: Array, areas: Array, borders: _Borders, voxels_mm3: Array) -> Array:
     """Volume for each wall: that before smoothing, and its part by area of what cut corners took off the label."""
-    areas = np.linalg.norm(_face_normals(points, borders.faces), axis=1) / 2
     of_wall = sum(np.bincount(borders.walls[:, n], weights=areas, minlength=len(before)) for n in range(2))
     of_wall = np.where(small, 0.0, of_wall)
     labels = borders.label_of_wall
@@ -159,20 +157,12 @@ def _wanted(before: Array, small: Array, points: Array, borders: _Borders, voxel
     return np.asarray(before + cut[labels] * of_wall / np.maximum(of_label, 1e-30)[labels])
 
 
-def _face_normals(points: Array, faces: Array) -> Array:
-    """Normals of the faces with twice their areas as length."""
-    a, b, c = (points[faces[:, n]] for n in range(3))
-    return np.cross(b - a, c - a)
-
-
-def _volumes(points: Array, borders: _Borders) -> Array:
-    """Volume in mm³ that each wall encloses; negative for a cavity, without meaning for wall 0."""
-    points = points.astype(np.float64) - points.mean(axis=0, dtype=np.float64)
-    a, b, c = (points[borders.faces[:, n]] for n in range(3))
-    parts = np.einsum("ij,ij->i", a, np.cross(b, c)) / 6
-    count = len(borders.label_of_wall)
-    behind, front = (np.bincount(borders.walls[:, n], weights=parts, minlength=count) for n in range(2))
-    return np.asarray(behind - front)
+def _volumes(points: Array, borders: _Borders) -> tuple[Array, Array]:
+    """Volume in mm³ that each wall encloses, negative for a cavity, without meaning for wall 0; areas of the faces."""
+    points = np.asarray(points, dtype=np.float64)
+    volumes, areas = np.zeros(len(borders.label_of_wall)), np.empty(len(borders.faces))
+    sum_walls(points, borders.faces, borders.walls, points.mean(axis=0), volumes, areas)
+    return volumes, areas
 
 
 def _pressures(walls: Array, areas: Array, missing: Array, free: Array) -> Array:
@@ -206,15 +196,3 @@ def _pressures(walls: Array, areas: Array, missing: Array, free: Array) -> Array
         size, before = float(residual @ preconditioned), size
         direction = preconditioned + size / before * direction
     return pressure
-
-
-def _spread(normals: Array, step: Array, faces: Array, count: int) -> Array:
-    """Mean, weighted by area, of the steps of the faces around each vertex along their normals."""
-    areas = np.linalg.norm(normals, axis=1)
-    moved = np.zeros((count, 3))
-    weight = np.zeros(count)
-    for n in range(3):
-        weight += np.bincount(faces[:, n], areas, count)
-        for axis in range(3):
-            moved[:, axis] += np.bincount(faces[:, n], step * normals[:, axis], count)
-    return np.asarray(moved / np.maximum(weight, 1e-30)[:, None])
