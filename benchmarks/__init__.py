@@ -1,0 +1,1 @@
+"""Prosector beside its peers on the same machine: see README.md."""

@@ -49,6 +49,7 @@ MAY_USE = {
     "PIL": {"rendering"},
     "av": {"rendering"},
     "jinja2": {"report"},
+    "pooch": {"datasets"},
     "click": {"cli"},
     "rich": {"cli"},
     "numpy": set(MAY_IMPORT) - GROUND,

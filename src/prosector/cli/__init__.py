@@ -20,6 +20,8 @@ COMMANDS = {
     "run": "run a recipe: everything it names, with the draft report",
     "recipes": "list the built-in recipes",
     "demo": "run the main job on the embedded sample",
+    "datasets": "list and fetch public series",
+    "bench": "time it beside its peers on this machine",
 }
 """Commands and their one-line help; ``prosector.cli.<name>`` holds each."""
 
