@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pydicom
+from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
 
 from prosector.dicom.frames import SPLIT_KEYWORDS, Frame, place
@@ -49,6 +50,8 @@ _GROUPS = {
     "UnassignedSharedConvertedAttributesSequence": _UNASSIGNED,
     "UnassignedPerFrameConvertedAttributesSequence": _UNASSIGNED,
 }
+_REAL_WORLD = "RealWorldValueMappingSequence"
+_SEQUENCES = {tag: name for name in (*_GROUPS, _REAL_WORLD) if (tag := tag_for_keyword(name)) is not None}
 _KEY_NAMES = {"TemporalPositionTimeOffset": "TemporalPositionIndex", "InversionTimes": "InversionTime"}
 _PLACES = {0x00200032, 0x00209056, 0x00209057, 0x00209301, 0x00209302}
 """Dimension indices that say where a frame lies, not which volume it belongs to."""
@@ -76,7 +79,7 @@ def enhanced_frames(header: Header) -> Iterator[Frame]:
             f"{header.name}: {tag_name('NumberOfFrames')} is {count}, but {len(per_frame)} functional groups are there"
         )
     counting = [n for n, tag in enumerate(_dimensions(data)) if tag not in _PLACES]
-    base = {"RealWorldValueMappingSequence": _items(data, "RealWorldValueMappingSequence")} | _collect(shared)
+    base = {_REAL_WORLD: _items(data, _REAL_WORLD)} | _collect(shared)
     for number in range(count):
         found = base | _collect(per_frame[number]) if per_frame else dict(base)
         yield _frame(header, number, found, counting)
@@ -106,24 +109,32 @@ def _items(data: Dataset | dict[str, Any], keyword: str) -> list[Dataset]:
 
 def _dimensions(data: Dataset) -> list[int]:
     """Tags that Dimension Index Values (0020,9157) count, in their order."""
-    return [int(item.get("DimensionIndexPointer") or 0) for item in _items(data, "DimensionIndexSequence")]
+    pointers = [_value(item, "DimensionIndexPointer") for item in _items(data, "DimensionIndexSequence")]
+    return [int(tag) if isinstance(tag, int) else 0 for tag in pointers]
+
+
+def _value(item: Dataset, keyword: str) -> Any:
+    """Value of an attribute; None where it is absent or cannot be read."""
+    try:
+        return item.get(keyword)
+    except Exception:  # pydicom raises many kinds on broken values
+        return None
 
 
 def _collect(group: Dataset) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for sequence, attributes in _GROUPS.items():
-        items = _items(group, sequence)
+    for tag in group.keys():  # noqa: SIM118 (iterating a data set would parse every element)
+        sequence = _SEQUENCES.get(int(tag), "")
+        attributes = _GROUPS.get(sequence, ())
+        items = _items(group, sequence) if attributes else []
         for name in attributes if items else ():
-            try:
-                value = items[0].get(name)
-            except Exception:  # noqa: S112 (a value that cannot be read is as good as absent)
-                continue
+            value = _value(items[0], name)
             if value is not None:
                 found[name] = value
-    if mappings := _items(group, "RealWorldValueMappingSequence"):
-        found["RealWorldValueMappingSequence"] = mappings
+        if sequence == _REAL_WORLD:
+            found[_REAL_WORLD] = _items(group, sequence)
     for item in _items(found, "DiffusionGradientDirectionSequence"):
-        found["DiffusionGradientOrientation"] = item.get("DiffusionGradientOrientation")
+        found["DiffusionGradientOrientation"] = _value(item, "DiffusionGradientOrientation")
     return found
 
 
@@ -153,13 +164,13 @@ def _frame(header: Header, number: int, found: dict[str, Any], counting: list[in
 
 def _real_world(frame: Frame, found: dict[str, Any]) -> None:
     """Take the first linear Real World Value Mapping (PS3.3 C.7.6.16.2.11) for the rescale that is absent."""
-    for item in _items(found, "RealWorldValueMappingSequence"):
-        values = {name: item.get(name) for name in ("RealWorldValueSlope", "RealWorldValueIntercept")}
+    for item in _items(found, _REAL_WORLD):
+        values = {name: _value(item, name) for name in ("RealWorldValueSlope", "RealWorldValueIntercept")}
         slope, intercept = (_number(values, name) for name in values)
         if slope is None or intercept is None or slope == 0:
             continue
         units = next(iter(_items(item, "MeasurementUnitsCodeSequence")), Dataset())
-        unit = str(units.get("CodeValue") or "1") if units.get("CodingSchemeDesignator") == "UCUM" else "1"
+        unit = str(_value(units, "CodeValue") or "1") if _value(units, "CodingSchemeDesignator") == "UCUM" else "1"
         frame.slope, frame.intercept, frame.unit = slope, intercept, unit
         frame.note = (
             f"there is no modality rescale: values follow (0040,9096) Real World Value Mapping, in UCUM unit {unit!r}"

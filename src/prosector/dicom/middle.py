@@ -13,7 +13,7 @@ from prosector.model.volume import AIR_HU
 
 
 def middle_slice(stack: Stack) -> tuple[Array, tuple[float, float]]:
-    """Values (rows, columns) of the middle slice in modality units (for CT not below air), and its (row, column) spacing in mm."""
+    """Values (rows, columns) of the middle slice, for CT not below air, and its (row, column) spacing in mm."""
     n = len(stack.frames) // 2
     shape = stack.geometry.shape
     geometry = Geometry((1, shape[1], shape[2]), stack.geometry.affine)
