@@ -25,7 +25,7 @@ ENDINGS: Mapping[type, tuple[str, ...]] = {
     Rendering: (".png", ".dcm"),
     Cine: (".mp4", ".gif", ".dcm", ".frames"),
     LabelMap: (".nii.gz", ".dcm"),
-    Mesh: (".stl", ".ply", ".vtp"),
+    Mesh: (".stl", ".ply", ".obj", ".vtp", ".glb"),
     Volume: (".nii.gz",),
 }
 """What each kind of value can be written as; ``.frames`` is a folder of PNG files."""

@@ -183,7 +183,11 @@ _ROWS = (
         inputs={"volume": Volume},
         output=Mesh,
         function=extract_from_volume,
-        parameters=(Parameter("level", "number", REQUIRED, "value at which the surface lies"), *_MESH_FINISH),
+        parameters=(
+            Parameter("level", "number", REQUIRED, "value at which the surface lies"),
+            Parameter("closed", "boolean", True, "close the surface where the object leaves the volume"),
+            *_MESH_FINISH,
+        ),
         template="A triangle mesh was extracted at level {level}.",
         when_set=_FINISH_WORDS,
         help="isosurface of a volume",

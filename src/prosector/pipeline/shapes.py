@@ -33,7 +33,7 @@ def extract_from_volume(inputs: Inputs, settings: Settings) -> Mesh:
     """Isosurface of a volume."""
     from prosector.surface.extract import extract_mesh
 
-    return _finished(extract_mesh(inputs["volume"], settings["level"]), settings)
+    return _finished(extract_mesh(inputs["volume"], settings["level"], closed=settings["closed"]), settings)
 
 
 def extract_from_labels(inputs: Inputs, settings: Settings) -> Mesh:
@@ -41,6 +41,17 @@ def extract_from_labels(inputs: Inputs, settings: Settings) -> Mesh:
     from prosector.surface.extract import extract_label_mesh
 
     return _finished(extract_label_mesh(inputs["labels"]), settings)
+
+
+def extract_each(labels: LabelMap, settings: Settings) -> dict[str, Mesh]:
+    """Surfaces of all segments by name, with shared borders; reduced ones share them no longer."""
+    from prosector.surface.labels import extract_label_meshes
+    from prosector.surface.process import SMOOTHING_ITERATIONS, reduce_mesh
+
+    iterations = SMOOTHING_ITERATIONS + settings["smooth_iterations"]
+    meshes = extract_label_meshes(labels, iterations=iterations)
+    fraction = settings["reduce_fraction"]
+    return {name: reduce_mesh(mesh, fraction) if fraction else mesh for name, mesh in meshes.items()}
 
 
 def _finished(mesh: Mesh, settings: Settings) -> Mesh:
