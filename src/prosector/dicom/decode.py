@@ -38,9 +38,9 @@ CODECS = {
     f"{_JPEG}81": "jpegls_decode",
     f"{_JPEG}90": "jpeg2k_decode",
     f"{_JPEG}91": "jpeg2k_decode",
-    f"{_JPEG}201": "jpeg2k_decode",
-    f"{_JPEG}202": "jpeg2k_decode",
-    f"{_JPEG}203": "jpeg2k_decode",
+    f"{_JPEG}201": "htj2k_decode",
+    f"{_JPEG}202": "htj2k_decode",
+    f"{_JPEG}203": "htj2k_decode",
 }
 """Transfer syntax to the function of imagecodecs that decodes a frame of it."""
 
