@@ -31,6 +31,7 @@ SKIN_MARGIN_MM = 1.5
 @click.option("--window", nargs=2, type=float, metavar="CENTER WIDTH", help="Window of a projection.")
 @click.option("--remove-table", is_flag=True, help="Show the patient only.")
 @click.option("--bare", is_flag=True, help="No letters, scale bar or captions.")
+@click.option("--banner", is_flag=True, help="Draw the patient's name and ID into the picture.")
 @click.option("--out", type=PATH, required=True, metavar="FILE", help=".png, or .dcm for a Secondary Capture.")
 def command(chosen: Chosen, remove_table: bool, out: Path, **options: Any) -> None:
     """Make one picture of the series under PATH."""
@@ -64,15 +65,19 @@ def _recipe(options: dict[str, Any], remove_table: bool, file: str) -> Recipe:
         "height": height,
         "preset": options["preset"],
         "annotate": not options["bare"],
+        "banner": options["banner"],
     }
     if options["level"] is not None:
         parameters["level"] = options["level"]
     if options["window"]:
         parameters["window_center"], parameters["window_width"] = options["window"]
-    steps = [
-        Step("body", "segment-body", {"volume": SOURCE}),
-        Step("patient", "keep-inside", {"volume": SOURCE, "labels": "body"}, {"margin_mm": SKIN_MARGIN_MM}),
-    ]
-    shown = "patient" if remove_table else SOURCE
+    before, shown = patient_steps() if remove_table else ((), SOURCE)
     picture = Step("picture", method, {"volume": shown}, parameters)
-    return Recipe(f"{method} picture", "", (*(steps if remove_table else ()), picture), (Output("picture", file),))
+    return Recipe(f"{method} picture", "", (*before, picture), (Output("picture", file),))
+
+
+def patient_steps() -> tuple[tuple[Step, ...], str]:
+    """Steps that leave the patient without the table, and the name of what they leave."""
+    body = Step("body", "segment-body", {"volume": SOURCE})
+    inputs = {"volume": SOURCE, "labels": "body"}
+    return (body, Step("patient", "keep-inside", inputs, {"margin_mm": SKIN_MARGIN_MM})), "patient"

@@ -149,7 +149,19 @@ def _quantized(colors: Array, count: int) -> Array:
 
 
 def _indexed(frame: Array, palette: Image.Image) -> Image.Image:
-    return Image.fromarray(np.array(frame)).quantize(palette=palette, dither=Image.Dither.NONE)
+    """A frame in the colours of a palette, undithered: dither would crawl from frame to frame.
+
+    Pillow looks colours up in steps of four levels, which shows in smooth greys; those are looked up here.
+    """
+    made = Image.fromarray(np.array(frame)).quantize(palette=palette, dither=Image.Dither.NONE)
+    table = np.array(palette.getpalette(), dtype=np.int32).reshape(-1, 3)
+    levels = np.arange(256)[:, np.newaxis, np.newaxis]
+    nearest = ((table[np.newaxis] - levels) ** 2).sum(axis=2).argmin(axis=1).astype(np.uint8)
+    grey = (frame == frame[..., :1]).all(axis=2)
+    index = np.where(grey, nearest[frame[..., 0]], np.asarray(made))
+    exact = Image.fromarray(index)
+    exact.putpalette(table.astype(np.uint8).tobytes())
+    return exact
 
 
 def write_frames(folder: str | Path, cine: Cine) -> None:
