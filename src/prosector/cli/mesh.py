@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,10 +43,7 @@ _SPACE_HELP = "Coordinates of the file: LPS as in DICOM, or RAS."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 @click.option("--out", type=PATH, required=True, metavar="FILE", help=".stl, .ply, .obj, .vtp or .glb; millimetres.")
-@click.pass_context
 def command(
-    ctx: click.Context,
-    /,
     chosen: Chosen,
     level_hu: float | None,
     segmentation: Path | None,
@@ -77,7 +75,7 @@ def command(
     if options["as_json"]:
         click.echo(json.dumps(findings, indent=2))
     if not all(finding.get("is_printable", True) for finding in findings):
-        ctx.exit(1)
+        sys.exit(1)
 
 
 def _files(out: Path, segments: list[str]) -> list[Path]:
