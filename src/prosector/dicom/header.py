@@ -20,7 +20,7 @@ from pydicom.datadict import dictionary_description, tag_for_keyword
 from prosector.dicom.blobs import AnyBlob, Blob, InflatedBlob, inflate
 from prosector.errors import MissingAttributeError, NoDicomError
 from prosector.kernels import dicom_walk
-from prosector.model.geometry import Array
+from prosector.model.geometry import Array, frozen
 
 KEYWORDS = (
     "SpecificCharacterSet", "ImageType", "SOPClassUID", "SOPInstanceUID", "AcquisitionTime", "ContentTime",
@@ -136,19 +136,14 @@ class Header:
             If it is absent, or is not ``count`` finite numbers.
         """
         raw = self.elements.get(TAGS[keyword], b"")
-        try:
-            found = [
-                float(v) for v in (raw.strip(b"\0 ").split(b"\\") if raw and not self._binary_letters(keyword) else ())
-            ]
-        except ValueError:
-            found = []
-        if len(found) != count or not all(map(math.isfinite, found)):
+        found = _decimals(raw) if not self._binary_letters(keyword) else None
+        if found is None or len(found) != count:
             what = "does not hold numbers that can be used" if self.has(keyword) else "is absent or empty"
             raise MissingAttributeError(
                 f"{tag_name(keyword)} {what} in {self.name}; expected {count} numbers. Without it the slices cannot "
                 "be placed in the patient; export the series again from its source"
             )
-        return np.array(found)
+        return found
 
     def _first_number(self, keyword: str) -> float | None:
         raw = self.elements.get(TAGS[keyword], b"")
@@ -170,8 +165,9 @@ class Header:
             order = ">" if self.big_endian else "<"
             found = struct.unpack(f"{order}{len(raw) // size}{letters}", raw[: len(raw) // size * size])
             return "\\".join(repr(v) for v in found)
-        if raw.isascii() and (text := raw.decode("ascii").strip("\0 \t\r\n")).isprintable():
-            return text  # escape sequences of other character sets are ASCII too, but do not print
+        text = _plain_text(raw)
+        if text is not None:
+            return text
         sets = self.elements.get(TAGS["SpecificCharacterSet"], b"").decode("ascii", "replace")
         return _decode_text(raw, sets).strip("\0 ")
 
@@ -187,6 +183,28 @@ def tag_name(keyword: str) -> str:
     """``(0020,0032) Image Position (Patient)`` for a keyword."""
     tag = tag_for_keyword(keyword)
     return keyword if tag is None else f"({tag >> 16:04X},{tag & 0xFFFF:04X}) {dictionary_description(tag)}"
+
+
+# The slices of a series share most of their values: each is decoded once.
+
+
+@lru_cache(maxsize=16384)
+def _decimals(raw: bytes) -> Array | None:
+    """The decimal strings of a value as finite numbers, read-only; None where they are not."""
+    try:
+        found = [float(v) for v in raw.strip(b"\0 ").split(b"\\")]
+    except ValueError:
+        return None
+    return frozen(found) if all(map(math.isfinite, found)) else None
+
+
+@lru_cache(maxsize=16384)
+def _plain_text(raw: bytes) -> str | None:
+    """ASCII that prints; None for anything else: escape sequences of other character sets are ASCII too."""
+    if not raw.isascii():
+        return None
+    text = raw.decode("ascii").strip("\0 \t\r\n")
+    return text if text.isprintable() else None
 
 
 @lru_cache(maxsize=4096)

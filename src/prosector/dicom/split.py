@@ -111,6 +111,8 @@ def _grids(frames: Sequence[Frame]) -> list[list[Frame]]:
 
 
 def _same_grid(one: Frame, other: Frame) -> bool:
+    if one.orientation is other.orientation and one.spacing_mm is other.spacing_mm:
+        return True  # the header's decoder gives equal values as one object
     assert one.orientation is not None
     assert other.orientation is not None
     assert one.spacing_mm is not None
@@ -204,7 +206,9 @@ def _most_at_one_place(frames: Sequence[Frame]) -> int:
 
 def _by_place(frames: Sequence[Frame]) -> dict[tuple[int, ...], list[Frame]]:
     places: dict[tuple[int, ...], list[Frame]] = defaultdict(list)
-    for frame in frames:
-        if frame.position is not None:
-            places[tuple(np.round(frame.position / POSITION_TOLERANCE_MM).astype(np.int64).tolist())].append(frame)
+    placed = [f for f in frames if f.position is not None]
+    if placed:
+        rounded = np.round(np.stack([f.position for f in placed]) / POSITION_TOLERANCE_MM)  # type: ignore[misc]
+        for frame, place in zip(placed, rounded.astype(np.int64).tolist(), strict=True):
+            places[tuple(place)].append(frame)
     return places
