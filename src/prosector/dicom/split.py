@@ -207,8 +207,9 @@ def _most_at_one_place(frames: Sequence[Frame]) -> int:
 def _by_place(frames: Sequence[Frame]) -> dict[tuple[int, ...], list[Frame]]:
     places: dict[tuple[int, ...], list[Frame]] = defaultdict(list)
     placed = [f for f in frames if f.position is not None]
-    if placed:
-        rounded = np.round(np.stack([f.position for f in placed]) / POSITION_TOLERANCE_MM)  # type: ignore[misc]
+    positions = [f.position for f in placed if f.position is not None]
+    if positions:
+        rounded = np.round(np.stack(positions) / POSITION_TOLERANCE_MM)
         for frame, place in zip(placed, rounded.astype(np.int64).tolist(), strict=True):
             places[tuple(place)].append(frame)
     return places
