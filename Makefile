@@ -4,11 +4,12 @@
 
 SHELL := bash
 PYTHON ?=
+BENCH_ARGS ?=
 VENV := .venv
 RUN := $(VENV)/bin/python
 INSTALL = @.ci/install "$(PYTHON)"
 
-.PHONY: help demo test lint docs check clean
+.PHONY: help demo test lint docs bench check clean
 .DEFAULT_GOAL := help
 
 help:
@@ -16,6 +17,7 @@ help:
 	@echo "make test    set up what the tests need and run them"
 	@echo "make lint    style and types"
 	@echo "make docs    build the documentation, into site/"
+	@echo "make bench   time it beside its peers, into bench_output/ (BENCH_ARGS=--quick: in a minute)"
 	@echo "make check   all of these"
 	@echo "make clean   remove everything that make made"
 
@@ -43,8 +45,13 @@ docs:
 	@NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict --quiet
 	@echo "Documentation: site/index.html"
 
+bench:
+	$(INSTALL) bench
+	@echo "== bench"
+	@$(RUN) -m prosector bench $(BENCH_ARGS) --out bench_output
+
 check: lint test docs demo
 
 clean:
-	rm -rf $(VENV) demo_output site build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage coverage.xml
+	rm -rf $(VENV) demo_output bench_output site build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage coverage.xml
 	find src tests benchmarks -name __pycache__ -prune -exec rm -rf {} +

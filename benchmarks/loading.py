@@ -7,13 +7,14 @@ one process, peers alternating with ours so that a machine whose speed drifts dr
 from __future__ import annotations
 
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pydicom
@@ -21,8 +22,10 @@ from pydicom.encaps import encapsulate
 from pydicom.uid import UID
 
 import prosector
+from benchmarks.timing import alternate, medians
+from prosector.datasets.registry import data_folder
 
-DATA = Path(os.environ.get("PROSECTOR_DATA") or Path.home() / ".cache" / "prosector" / "data")
+DATA = data_folder()
 SERIES = {"chest_cta": "chest_cta/dicom", "mr_brain": "mr_brain_mprage", "abdomen": "ct_abdomen_portal/image"}
 ENCODINGS = {
     "native": "",
@@ -132,7 +135,17 @@ PEERS: dict[str, Callable[[Path], None]] = {
     "dcm2niix (writes a file)": load_dcm2niix,
     "plain read of the bytes": load_bytes,
 }
-COMPRESSED_PEERS = ("prosector", "SimpleITK", "pydicom loop")
+COMPRESSED_PEERS = {
+    "JPEG lossless": ("prosector", "SimpleITK"),  # a plain pydicom loop has no decoder for these two
+    "JPEG-LS": ("prosector", "SimpleITK"),
+    "JPEG 2000": ("prosector", "SimpleITK", "pydicom loop"),
+    "RLE": ("prosector", "SimpleITK", "pydicom loop"),
+}
+
+
+def peers_of(encoding: str) -> dict[str, Callable[[Path], None]]:
+    """Who can read the encoding."""
+    return PEERS if encoding == "native" else {name: PEERS[name] for name in COMPRESSED_PEERS[encoding]}
 
 
 class Load:
@@ -159,31 +172,27 @@ class Load:
         load_prosector(self.folder)
 
 
-def alternating(folder: Path, peers: dict[str, Callable[[Path], None]], rounds: int = ROUNDS) -> dict[str, float]:
-    """Median seconds of each peer, run in turn, after one round that is not counted."""
-    seconds: dict[str, list[float]] = {name: [] for name in peers}
-    for n in range(rounds + 1):
-        for name, load in peers.items():
-            started = time.perf_counter()
-            load(folder)
-            if n:
-                seconds[name].append(time.perf_counter() - started)
-    return {name: statistics.median(found) for name, found in seconds.items()}
+def rows(rounds: int) -> Iterator[dict[str, Any]]:
+    """What was measured, for every series that is here and every encoding."""
+    for series, encoding in product(SERIES, ENCODINGS):
+        if not (DATA / SERIES[series]).is_dir():
+            continue
+        bench = Load()
+        bench.setup(series, encoding)
+        runs = {name: partial(load, bench.folder) for name, load in peers_of(encoding).items()}
+        seconds = alternate(runs, rounds)
+        case = f"load, {encoding}"
+        yield {"case": case, "size": None, "view": series, "seconds": seconds, "medians": medians(seconds)}
 
 
 def main() -> None:
     """Print a Markdown table for each series."""
-    for series in SERIES:
-        for encoding in ENCODINGS:
-            bench = Load()
-            bench.setup(series, encoding)
-            peers = PEERS if encoding == "native" else {n: PEERS[n] for n in COMPRESSED_PEERS}
-            found = alternating(bench.folder, peers)
-            ours = found["prosector"]
-            print(f"\n{series}, {encoding}\n\n| reader | median s | times ours |\n|---|---|---|")
-            for name, value in found.items():
-                print(f"| {name} | {value:.3f} | {value / ours:.2f} |")
-            sys.stdout.flush()
+    for row in rows(ROUNDS):
+        ours = row["medians"]["prosector"]
+        print(f"\n{row['view']}, {row['case']}\n\n| reader | median s | times ours |\n|---|---|---|")
+        for name, value in row["medians"].items():
+            print(f"| {name} | {value:.3f} | {value / ours:.2f} |")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

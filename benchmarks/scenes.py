@@ -12,6 +12,7 @@ import numpy as np
 
 from prosector import Camera, Geometry, Volume, fit_camera, read_volume
 from prosector.datasets.registry import fetch, registered
+from prosector.errors import UnknownNameError
 from prosector.model.camera import view_angles
 from prosector.model.source import Source
 from prosector.model.transfer import TransferFunction
@@ -67,6 +68,8 @@ def scene(name: str) -> Scene:
         row = registered()[name]
         entry = fetch(name)
         return _scene(name, read_volume(entry, modality=row.modality if entry.is_file() else None))
+    if not Path(name).exists():
+        raise UnknownNameError("data set", name, [*made, *registered()])
     return _scene(Path(name).name, read_volume(Path(name)))
 
 

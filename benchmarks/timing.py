@@ -7,10 +7,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-SLOW_S = 1.0
-"""A peer that takes longer than this is run at most SLOW_ROUNDS times."""
-
-SLOW_ROUNDS = 3
+SLOW = ((4.0, 1), (1.0, 3))
+"""Whoever takes longer than so many seconds is timed at most so many times."""
 
 
 def alternate(runs: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, list[float]]:
@@ -18,7 +16,7 @@ def alternate(runs: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, l
     seconds: dict[str, list[float]] = {name: [] for name in runs}
     for n in range(rounds + 1):
         for name, run in runs.items():
-            if len(seconds[name]) >= SLOW_ROUNDS and statistics.median(seconds[name]) > SLOW_S:
+            if any(seconds[name] and statistics.median(seconds[name]) > s and n > most for s, most in SLOW):
                 continue
             started = time.perf_counter()
             run()
