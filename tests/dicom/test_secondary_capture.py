@@ -151,6 +151,18 @@ def test_orientation_and_spacing_follow_the_camera():
     assert "NominalScannedPixelSpacing" not in measured
 
 
+def test_a_perspective_view_has_no_pixel_spacing(tmp_path):
+    near = fit_camera(GEOMETRY, (40, 25), view_angle_deg=30.0)
+    read = written(tmp_path, capture(rendering=Rendering(np.zeros((25, 40, 3), np.uint8), near, "volume")))
+    assert "PixelSpacing" not in read
+    assert "PixelSpacingCalibrationType" not in read
+
+
+def test_a_picture_that_names_the_patient_says_so(tmp_path):
+    named = replace(rendering_of(), burned_in_identity=True)
+    assert written(tmp_path, capture(rendering=named)).BurnedInAnnotation == "YES"
+
+
 @pytest.mark.parametrize(
     ("part", "side", "expected"),
     [

@@ -8,6 +8,7 @@ from prosector.errors import OutputError, ParameterError
 from prosector.model.camera import Camera, fit_camera, orientation_letters, view_angles
 from prosector.model.geometry import Geometry
 from prosector.model.rendering import Rendering
+from prosector.model.source import Patient, Source, Study
 from prosector.rendering import overlay
 from prosector.rendering.png import write_png
 
@@ -152,6 +153,112 @@ def test_named_views_are_named_and_others_are_not():
     for view in ("anterior", "posterior", "left", "right", "superior", "inferior"):
         assert overlay.view_words(rendering(view=view).camera) == f"{view} view"
     assert overlay.view_words(fit_camera(CUBE, (64, 64), 30.0, 10.0)) == ""
+
+
+def centre_of_cube(picture):
+    """The drawn cube's box (top, bottom, left, right) in the lower right quarter, above the scale bar."""
+    red, green, blue = (picture.pixels[..., n].astype(int) for n in range(3))
+    rows, columns = np.nonzero((blue - red > 15) & (green > red))
+    return rows.min(), rows.max(), columns.min(), columns.max()
+
+
+@pytest.mark.parametrize("size", [(256, 256), (512, 512), (640, 480), (2048, 2048)])
+@pytest.mark.parametrize("angles", [(0.0, 0.0), (35.0, 25.0), (200.0, -60.0)])
+def test_the_cube_stands_above_the_scale_bar_inside_the_picture(size, angles):
+    width, height = size
+    camera = fit_camera(CUBE, size, *angles)
+    plain = replace(rendering(size), camera=camera, letters=orientation_letters(camera))
+    top, bottom, left, right = centre_of_cube(overlay.annotate(plain, supervised=True))
+    short = min(size)
+    assert 0.05 * short <= bottom - top <= 0.13 * short
+    assert left > 0.8 * width
+    assert right < width - 0.01 * short
+    bar = overlay.scale_bar_mm(width, plain.pixel_spacing_mm)
+    assert bar is not None
+    assert bottom < height * 0.96
+
+
+def test_the_cube_shows_the_face_that_the_viewer_looks_at():
+    def cube(view):
+        drawn = overlay.annotate(replace(rendering(view=view), letters={"left": "X"}), supervised=True)
+        top, bottom, left, right = centre_of_cube(drawn)
+        return drawn.pixels[top : bottom + 1, left : right + 1]
+
+    faces = {view: cube(view) for view in ("anterior", "posterior", "left", "right", "superior", "inferior")}
+    assert len({face.shape for face in faces.values()}) == 1, "one face alone, always the same size"
+    assert len({face.tobytes() for face in faces.values()}) == 6, "each with its own letter"
+    # the letter L has its upright on the left; seen from a camera that rolls, it lies down with the patient
+    white = (faces["left"].min(axis=2) > 200)[2:-2, 2:-2]
+    assert white[:, : white.shape[1] // 2].sum() > 1.5 * white[:, white.shape[1] // 2 :].sum()
+    rolled = fit_camera(CUBE, (512, 512), 90.0, 0.0, 180.0)
+    plain = replace(rendering(view="left"), camera=rolled, letters={"left": "X"})
+    drawn = overlay.annotate(plain, supervised=True)
+    top, bottom, left, right = centre_of_cube(drawn)
+    white = (drawn.pixels[top : bottom + 1, left : right + 1].min(axis=2) > 200)[2:-2, 2:-2]
+    assert white[:, white.shape[1] // 2 :].sum() > 1.5 * white[:, : white.shape[1] // 2].sum()
+
+
+def test_a_perspective_view_has_no_scale_bar_and_says_so():
+    camera = replace(rendering().camera, view_angle_deg=30.0)
+    plain = rendering()
+    parallel = overlay.annotate(plain, supervised=True)
+    near = overlay.annotate(replace(plain, camera=camera), supervised=True)
+    below = slice(490, 512), slice(385, 440)
+    assert touched(plain, parallel)[below].any()
+    assert not touched(plain, near)[below].any()
+    caption = slice(25, 45), slice(0, 240)
+    assert touched(plain, near)[caption].sum() > touched(plain, parallel)[caption].sum()
+
+
+def test_slabs_are_told_with_their_place():
+    assert overlay.slab_words(20.0) == "slab 20 mm"
+    assert overlay.slab_words(7.5, np.array([3.0, -35.2, 8.0]), np.array([0, 2.0, 0])) == "slab 7.5 mm at A 35 mm"
+    assert overlay.slab_words(5, np.array([0, 0, 120.0]), np.array([0, 0, 1.0])) == "slab 5 mm at H 120 mm"
+    plain = rendering()
+    with_slab, without = (overlay.annotate(plain, slab=slab) for slab in ("slab 5 mm", ""))
+    assert touched(with_slab, without)[:50, :256].any()
+
+
+def named(name="Doe^Jane", patient_id="42", date="20260304"):
+    return Source(modality="CT", patient=Patient(name=name, id=patient_id), study=Study(date=date))
+
+
+def test_the_patient_is_named_only_on_request_and_then_marked(tmp_path):
+    plain = rendering()
+    anonymous, banner = overlay.annotate(plain, modality="CT"), overlay.annotate(plain, modality="CT", identity=named())
+    assert not anonymous.burned_in_identity
+    assert banner.burned_in_identity
+    changed = touched(anonymous, banner)
+    assert changed[:80, 256:].any()
+    assert not changed[80:].any()
+    assert not changed[:, :256].any()
+    same = overlay.annotate(plain, modality="CT", identity=named("Doe^Jane^^=山田", date="2026.03.04"))
+    assert np.array_equal(same.pixels, banner.pixels), "the first form of the name, and dates of any form"
+    other = overlay.annotate(plain, modality="CT", identity=named(patient_id="43"))
+    assert not np.array_equal(other.pixels, banner.pixels)
+    for drawn, said in ((anonymous, None), (banner, "YES")):
+        write_png(tmp_path / "a.png", drawn)
+        with Image.open(tmp_path / "a.png") as image:
+            assert image.text.get("Burned In Annotation") == said
+            assert "Doe" not in str(image.info)
+
+
+@pytest.mark.parametrize("name", ["", "山田^太郎", "Müller-Łukasiewicz^Žofia", "😀\ud800", "x" * 500, "^^^=\n\t"])
+def test_any_name_can_be_drawn(name):
+    drawn = overlay.annotate(rendering(), identity=named(name, patient_id=name, date=name))
+    assert drawn.burned_in_identity
+
+
+def test_a_picture_too_small_for_the_banner_is_refused():
+    with pytest.raises(ParameterError, match="patient banner"):
+        overlay.annotate(rendering((128, 128)), identity=named())
+
+
+def test_png_of_a_perspective_view_states_no_spacing(tmp_path):
+    write_png(tmp_path / "a.png", replace(rendering(), camera=replace(rendering().camera, view_angle_deg=40.0)))
+    with Image.open(tmp_path / "a.png") as image:
+        assert "dpi" not in image.info
+        assert "Pixel spacing" not in image.text
 
 
 def test_a_png_holds_the_pixels_their_size_and_no_identity(tmp_path):

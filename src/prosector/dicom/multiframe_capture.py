@@ -104,7 +104,7 @@ def build_multiframe_capture(
 
 
 def _add_frames(dataset: Dataset, cine: Cine) -> None:
-    """Multi-frame (C.7.6.6), SC Multi-frame Image (C.8.6.3) and Cine (C.7.6.5)."""
+    """Multi-frame (C.7.6.6) and SC Multi-frame Image (C.8.6.3)."""
     sides = [letters or orientation_letters(c) for letters, c in zip(cine.letters, cine.cameras, strict=True)]
     same = all(side == sides[0] for side in sides)
     dataset.PatientOrientation = [sides[0]["right"], sides[0]["bottom"]] if same else None
@@ -112,6 +112,12 @@ def _add_frames(dataset: Dataset, cine: Cine) -> None:
     if len(spacings) == 1 and all(camera.is_parallel for camera in cine.cameras):
         add_pixel_spacing(dataset, spacings.pop())
     dataset.NumberOfFrames = len(cine.frames)
+    if len(cine.frames) > 1:
+        _add_pace(dataset, cine)
+
+
+def _add_pace(dataset: Dataset, cine: Cine) -> None:
+    """Frame Increment Pointer, which one frame alone must not have, and the Cine module (C.7.6.5)."""
     dataset.FrameIncrementPointer = Tag("FrameTime")
     put(dataset, "FrameTime", f"{cine.frame_time_ms:.10g}")
     dataset.PreferredPlaybackSequencing = SWEEPING if cine.motion == "sweep" else LOOPING
