@@ -49,13 +49,14 @@ CINE_PARAMETERS = (
         "left out, the long axis, and for a sweep the viewing direction",
     ),
     Parameter("turn_deg", "number", None, "how far it turns; rocking, to either side", "°", -3600, 3600),
-    Parameter("slab_mm", "number", None, "thickness of the slab of a sweep", "mm", 0.1, 10000),
+    Parameter("slab_mm", "number", None, "thickness of the slab of a sweep; 0 for none", "mm", 0, 10000),
 )
 
-CINE_WORDS = (
-    "{frames} frames at {frames_per_second} per second, motion {motion}, axis {axis}, turn {turn_deg}°, "
-    "slab {slab_mm} mm (0: none)."
-)
+CINE_WORDS = "A film of {frames} frames at {frames_per_second} per second, motion: {motion}, axis: {axis}."
+CINE_WHEN_SET = {
+    "turn_deg": "The camera turned by {turn_deg}°.",
+    "slab_mm": "A slab of {slab_mm} mm moved along the axis.",
+}
 
 
 def settle_cine(method: str, volume: Volume, settings: Settings) -> Settings:
@@ -76,7 +77,7 @@ def settle_cine(method: str, volume: Volume, settings: Settings) -> Settings:
         settled["axis"] = "view" if moves else "long"
     if settled["turn_deg"] is None:
         settled["turn_deg"] = TURN_DEG[settled["motion"]]
-    if settled["slab_mm"] is None:
+    if settled["slab_mm"] is None or (moves and not settled["slab_mm"]):
         settled["slab_mm"] = SLAB_MM if moves else 0.0
     axis_of(settled["axis"], camera_of(volume, settled))
     return settled

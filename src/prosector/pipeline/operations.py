@@ -20,7 +20,7 @@ from prosector.model.progress import Progress, silent
 from prosector.model.rendering import Rendering
 from prosector.model.structures import Code
 from prosector.model.volume import Volume
-from prosector.pipeline.cine import CINE_PARAMETERS, CINE_WORDS, cine, settle_cine
+from prosector.pipeline.cine import CINE_PARAMETERS, CINE_WHEN_SET, CINE_WORDS, cine, settle_cine
 from prosector.pipeline.parameters import REQUIRED, Parameter
 from prosector.pipeline.pictures import LEVEL_PARAMETERS, VIEW_PARAMETERS, WINDOW_PARAMETERS, picture, settle
 from prosector.pipeline.shapes import extract_from_labels, extract_from_volume, keep_labels, segment
@@ -216,6 +216,7 @@ def _cine_row(still: Operation) -> Operation:
         function=lambda inputs, settings, progress: cine(method, inputs["volume"], settings, progress),
         parameters=(*still.parameters, *CINE_PARAMETERS),
         template=f"{still.template} {CINE_WORDS}",
+        when_set={**still.when_set, **CINE_WHEN_SET},
         settle=lambda inputs, settings: settle_cine(method, inputs["volume"], settings),
         tells_progress=True,
     )
