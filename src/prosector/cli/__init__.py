@@ -16,6 +16,7 @@ COMMANDS = {
     "info": "list the series in a folder and whether each makes a volume",
     "render": "make one picture of a series",
     "cine": "film a series: turning, rocking or slab by slab",
+    "sheet": "show a series from all six sides on one page",
     "segment": "delineate a structure and write a label map",
     "mesh": "extract a surface as STL, PLY or VTP",
     "run": "run a recipe: everything it names, with the draft report",
