@@ -78,6 +78,7 @@ def operation_sections() -> str:
 
 def _operation(row: Operation) -> str:
     takes = ", ".join(f"`{name}` ({kind.__name__})" for name, kind in row.inputs.items())
+    takes += "".join(f", if wanted `{name}` ({kind.__name__})" for name, kind in row.optional.items())
     counts = "yes" if row.qualifies else "no"
     head = (
         f"### {row.name}\n\n{row.technique}. Takes {takes}; makes a {row.output.__name__}. 76377 technique: {counts}."

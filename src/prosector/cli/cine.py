@@ -73,6 +73,6 @@ def _recipe(options: dict[str, Any], remove_table: bool, file: str) -> Recipe:
         "turn_deg": options["turn"],
         "slab_mm": options["slab"],
     }
-    before, shown = patient_steps() if remove_table else ((), SOURCE)
-    film = Step("cine", f"cine-{method}", {"volume": shown}, parameters)
+    before, inputs = patient_steps(method) if remove_table else ((), {"volume": SOURCE})
+    film = Step("cine", f"cine-{method}", inputs, parameters)
     return Recipe(f"{method} cine", "", (*before, film), (Output("cine", file),))

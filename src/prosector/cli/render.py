@@ -13,6 +13,8 @@ from prosector.model.camera import VIEWS
 from prosector.model.recipe import SOURCE, Output, Recipe, Step
 from prosector.pipeline.operations import METHODS
 
+SHADED = ("volume", "surface")
+
 SKIN_MARGIN_MM = 1.5
 """Kept around the body, so that the skin's own ramp is not cut off."""
 
@@ -29,6 +31,15 @@ SKIN_MARGIN_MM = 1.5
 @click.option("--size", metavar="WxH", default="1024x1024", callback=size_of, show_default=True)
 @click.option("--level", type=float, help="Value of the surface (method surface).")
 @click.option("--window", nargs=2, type=float, metavar="CENTER WIDTH", help="Window of a projection.")
+@click.option("--threshold", type=float, help="Value from which on a local maximum is a vessel (method closest).")
+@click.option("--perspective", type=float, metavar="DEG", help="Angle at the eye; by default the view is parallel.")
+@click.option("--crop", nargs=6, type=float, metavar="L P H L P H", help="Crop box, low and high corner, LPS mm.")
+@click.option(
+    "--clip", nargs=6, type=float, multiple=True, metavar="L P H L P H", help="Plane: point, normal to what is kept."
+)
+@click.option("--slab", type=float, metavar="MM", help="Show only a slab this thick.")
+@click.option("--slab-center", nargs=3, type=float, metavar="L P H", help="Point in the slab (default: the middle).")
+@click.option("--slab-normal", nargs=3, type=float, metavar="L P H", help="Across the slab (default: the view).")
 @click.option("--remove-table", is_flag=True, help="Show the patient only.")
 @click.option("--bare", is_flag=True, help="No letters, scale bar or captions.")
 @click.option("--banner", is_flag=True, help="Draw the patient's name and ID into the picture.")
@@ -71,13 +82,34 @@ def _recipe(options: dict[str, Any], remove_table: bool, file: str) -> Recipe:
         parameters["level"] = options["level"]
     if options["window"]:
         parameters["window_center"], parameters["window_width"] = options["window"]
-    before, shown = patient_steps() if remove_table else ((), SOURCE)
-    picture = Step("picture", method, {"volume": shown}, parameters)
+    parameters |= _region(options)
+    before, inputs = patient_steps(method) if remove_table else ((), {"volume": SOURCE})
+    picture = Step("picture", method, inputs, parameters)
     return Recipe(f"{method} picture", "", (*before, picture), (Output("picture", file),))
 
 
-def patient_steps() -> tuple[tuple[Step, ...], str]:
-    """Steps that leave the patient without the table, and the name of what they leave."""
+def _region(options: dict[str, Any]) -> dict[str, Any]:
+    """Parameters for what is shown, those that were given."""
+    given = {
+        "crop_lps": list(options["crop"] or ()),
+        "clip_planes": [number for plane in options["clip"] for number in plane],
+        "slab_thickness_mm": options["slab"],
+        "slab_center_lps": list(options["slab_center"] or ()),
+        "slab_normal_lps": list(options["slab_normal"] or ()),
+        "view_angle_deg": options["perspective"],
+        "threshold": options["threshold"],
+    }
+    return {name: value for name, value in given.items() if value not in (None, [])}
+
+
+def patient_steps(method: str) -> tuple[tuple[Step, ...], dict[str, str]]:
+    """Steps that leave the patient without the table, and the inputs of the picture that they give.
+
+    A projection takes the body as labels: what lies around it is nothing, not air, which would be all that a
+    minimum shows. Shaded pictures need the air, so that the skin has its own ramp.
+    """
     body = Step("body", "segment-body", {"volume": SOURCE})
     inputs = {"volume": SOURCE, "labels": "body"}
-    return (body, Step("patient", "keep-inside", inputs, {"margin_mm": SKIN_MARGIN_MM})), "patient"
+    if method not in SHADED:
+        return (body,), inputs
+    return (body, Step("patient", "keep-inside", inputs, {"margin_mm": SKIN_MARGIN_MM})), {"volume": "patient"}

@@ -22,6 +22,7 @@ MULTIPLANAR_REFORMATTING = Code("113072", "DCM", "Multiplanar reformatting")
 CURVED_MULTIPLANAR_REFORMATTING = Code("113073", "DCM", "Curved multiplanar reformatting")
 SPATIAL_RESAMPLING = Code("113085", "DCM", "Spatial resampling")
 PIXEL_BY_PIXEL_MEAN = Code("113049", "DCM", "Pixel by pixel mean")
+PIXEL_BY_PIXEL_ADDITION = Code("113042", "DCM", "Pixel by pixel addition")
 PIXEL_BY_PIXEL_SUBTRACTION = Code("113062", "DCM", "Pixel by pixel subtraction")
 PIXEL_BY_PIXEL_MASK = Code("113047", "DCM", "Pixel by pixel mask")
 SMOOTHING = Code("113087", "DCM", "Smoothing")
@@ -41,6 +42,10 @@ METHOD_DERIVATIONS = {
     "minip": (MINIMUM_INTENSITY_PROJECTION,),
     # CID 7203 has no average projection: the mean over pixels, said more exactly in Derivation Description.
     "average": (PIXEL_BY_PIXEL_MEAN,),
+    "sum": (PIXEL_BY_PIXEL_ADDITION,),
+    # neither has a code of its own; Derivation Description says how they differ
+    "closest": (MAXIMUM_INTENSITY_PROJECTION,),
+    "depth": (MAXIMUM_INTENSITY_PROJECTION,),
     "volume": (VOLUME_RENDERING,),
     "surface": (SURFACE_RENDERING,),
 }

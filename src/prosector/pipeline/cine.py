@@ -10,11 +10,13 @@ from prosector.errors import ParameterError
 from prosector.model.camera import Camera
 from prosector.model.cine import MOTIONS, Cine
 from prosector.model.geometry import Array
+from prosector.model.labels import LabelMap
 from prosector.model.progress import Progress, silent
 from prosector.model.rendering import Rendering
 from prosector.model.volume import Volume
 from prosector.pipeline.parameters import Parameter
 from prosector.pipeline.pictures import camera_of, settle, shoot
+from prosector.pipeline.regions import region_of
 from prosector.rendering import presets
 
 Settings = dict[str, Any]
@@ -105,7 +107,9 @@ def axis_of(text: str, camera: Camera) -> Array:
     return np.asarray(axis / np.linalg.norm(axis))
 
 
-def cine(method: str, volume: Volume, settings: Settings, progress: Progress = silent) -> Cine:
+def cine(
+    method: str, volume: Volume, settings: Settings, progress: Progress = silent, labels: LabelMap | None = None
+) -> Cine:
     """Film one settled set of parameters; ``progress`` is told of every frame and may raise to interrupt."""
     from prosector.rendering.cine import Shot, film, fitted, rocking, rotation, sweep
 
@@ -119,7 +123,7 @@ def cine(method: str, volume: Volume, settings: Settings, progress: Progress = s
         shots = fitted(move(camera, axis, count, settings["turn_deg"]), shown_points(volume), size, settings["zoom"])
 
     def render(shot: Shot) -> Rendering:
-        return shoot(method, volume, settings, shot.camera, shot.region, shot.slab)
+        return shoot(method, volume, settings, shot.camera, region_of(settings, labels, shot.region), shot.slab)
 
     return film(shots, render, settings["motion"], 1000 / settings["frames_per_second"], progress)
 

@@ -22,7 +22,15 @@ from prosector.model.structures import Code
 from prosector.model.volume import Volume
 from prosector.pipeline.cine import CINE_PARAMETERS, CINE_WHEN_SET, CINE_WORDS, cine, settle_cine
 from prosector.pipeline.parameters import REQUIRED, Parameter
-from prosector.pipeline.pictures import LEVEL_PARAMETERS, VIEW_PARAMETERS, WINDOW_PARAMETERS, picture, settle
+from prosector.pipeline.pictures import (
+    LEVEL_PARAMETERS,
+    THRESHOLD_PARAMETERS,
+    VIEW_PARAMETERS,
+    WINDOW_PARAMETERS,
+    picture,
+    settle,
+)
+from prosector.pipeline.regions import REGION_PARAMETERS, REGION_WORDS
 from prosector.pipeline.shapes import extract_from_labels, extract_from_volume, keep_labels, segment
 
 Value = Volume | LabelMap | Mesh | Rendering | Cine
@@ -45,6 +53,8 @@ class Operation:
         What the report calls it; ``qualifies`` says whether that is a 3D technique in the sense of 76377.
     inputs : mapping
         Input name to the kind of value it takes.
+    optional : mapping
+        The same for inputs that it can do without.
     output : type
         Kind of value it makes.
     function : callable
@@ -73,6 +83,7 @@ class Operation:
     help: str = ""
     when_set: Mapping[str, str] = field(default_factory=dict)
     tells_progress: bool = False
+    optional: Mapping[str, type] = field(default_factory=dict)
 
     def call(self, inputs: Mapping[str, Any], settings: Settings, progress: Progress = silent) -> Value:
         """Run it on settled parameters."""
@@ -80,9 +91,16 @@ class Operation:
 
     def words(self, parameters: Mapping[str, Any]) -> str:
         """The operation in words, for the report."""
-        shown = {k: f"{v:g}" if isinstance(v, float) else str(v) for k, v in parameters.items()}
+        shown = {k: in_words(v) for k, v in parameters.items()}
         extra = [words.format(**shown) for name, words in self.when_set.items() if parameters.get(name)]
         return " ".join([self.template.format(**shown), *extra])
+
+
+def in_words(value: Any) -> str:
+    """A parameter's value as the report writes it."""
+    if isinstance(value, (list, tuple)):
+        return ", ".join(in_words(v) for v in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 _VIEW_WORDS = "seen from azimuth {azimuth_deg}°, elevation {elevation_deg}° ({width}×{height} pixels, zoom {zoom})"
@@ -95,13 +113,15 @@ def _picture_row(
         name=method,
         technique=technique,
         inputs={"volume": Volume},
+        optional={"labels": LabelMap},
         output=Rendering,
-        function=lambda inputs, settings: picture(method, inputs["volume"], settings),
-        parameters=(*VIEW_PARAMETERS, *own),
+        function=lambda inputs, settings: picture(method, inputs["volume"], settings, inputs.get("labels")),
+        parameters=(*VIEW_PARAMETERS, *own, *REGION_PARAMETERS),
         template=f"{technique}, preset {{preset}}{words}, {_VIEW_WORDS}.",
         settle=lambda inputs, settings: settle(method, inputs["volume"], settings),
         derivation=(code,),
         qualifies=qualifies,
+        when_set=REGION_WORDS,
     )
 
 
@@ -135,6 +155,29 @@ _ROWS = (
         _WINDOW_WORDS,
         codes.PIXEL_BY_PIXEL_MEAN,
         qualifies=False,
+    ),
+    _picture_row(
+        "sum",
+        "3D sum projection",
+        WINDOW_PARAMETERS,
+        " (values times mm along each ray)",
+        codes.PIXEL_BY_PIXEL_ADDITION,
+        qualifies=False,
+    ),
+    _picture_row(
+        "closest",
+        "3D closest-vessel projection",
+        (*WINDOW_PARAMETERS, *THRESHOLD_PARAMETERS),
+        _WINDOW_WORDS + ", the first local maximum of at least {threshold}, else the maximum",
+        codes.MAXIMUM_INTENSITY_PROJECTION,
+        qualifies=False,
+    ),
+    _picture_row(
+        "depth",
+        "3D maximum intensity projection coded by depth",
+        WINDOW_PARAMETERS,
+        _WINDOW_WORDS + ", red near to blue far",
+        codes.MAXIMUM_INTENSITY_PROJECTION,
     ),
     _picture_row("volume", "Volume rendering", (), "", codes.VOLUME_RENDERING),
     _picture_row("surface", "Shaded surface", LEVEL_PARAMETERS, " at level {level}", codes.SURFACE_RENDERING),
@@ -213,7 +256,9 @@ def _cine_row(still: Operation) -> Operation:
         still,
         name=f"cine-{method}",
         output=Cine,
-        function=lambda inputs, settings, progress: cine(method, inputs["volume"], settings, progress),
+        function=lambda inputs, settings, progress: cine(
+            method, inputs["volume"], settings, progress, inputs.get("labels")
+        ),
         parameters=(*still.parameters, *CINE_PARAMETERS),
         template=f"{still.template} {CINE_WORDS}",
         when_set={**still.when_set, **CINE_WHEN_SET},

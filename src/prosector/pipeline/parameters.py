@@ -17,8 +17,10 @@ REQUIRED = object()
 class Parameter:
     """One parameter.
 
-    ``kind`` is ``number``, ``integer``, ``text`` or ``boolean``. A default of None means that the operation
-    works the value out from its inputs; the trace then holds the value that it took.
+    ``kind`` is ``number``, ``integer``, ``text``, ``boolean``, ``numbers`` (a list of ``count`` finite numbers, or
+    where ``repeated`` of a multiple of that) or ``names`` (a list of texts). A default of None means that the
+    operation works the value out from its inputs; the trace then holds the value that it took. A default of () means
+    that an empty list, for nothing, will do.
     """
 
     name: str
@@ -29,6 +31,8 @@ class Parameter:
     low: float = -math.inf
     high: float = math.inf
     choices: tuple[str, ...] = ()
+    count: int = 0
+    repeated: bool = False
 
     def checked(self, value: Any) -> Any:
         """Return the value in its own type, or raise ParameterError."""
@@ -38,16 +42,36 @@ class Parameter:
             return value
         if self.kind == "text" and isinstance(value, str) and (not self.choices or value in self.choices):
             return value
-        if self.kind in ("number", "integer") and isinstance(value, (int, float)) and not isinstance(value, bool):
-            whole = self.kind == "integer"
-            if math.isfinite(value) and self.low <= value <= self.high and (not whole or value == int(value)):
-                return int(value) if whole else float(value)
+        if self.kind in ("number", "integer") and self._fits(value) and (self.kind == "number" or value == int(value)):
+            return float(value) if self.kind == "number" else int(value)
+        if self.kind == "names" and isinstance(value, (list, tuple)) and all(isinstance(v, str) and v for v in value):
+            return list(value)
+        if self.kind == "numbers" and self._fit(value):
+            return [float(v) for v in value]
         raise ParameterError(f"parameter {self.name!r} is {self._expected()}; found {value!r}")
+
+    def _fits(self, value: Any) -> bool:
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        return number and math.isfinite(value) and self.low <= value <= self.high
+
+    def _fit(self, value: Any) -> bool:
+        if not isinstance(value, (list, tuple)) or not all(self._fits(v) for v in value):
+            return False
+        if not value:
+            return bool(self.default == ())
+        return len(value) % self.count == 0 if self.repeated else len(value) == self.count
 
     def _expected(self) -> str:
         if self.choices:
             return f"one of {', '.join(self.choices)}"
-        words = {"number": "a number", "integer": "a whole number", "text": "text", "boolean": "true or false"}
+        words = {
+            "number": "a number",
+            "integer": "a whole number",
+            "text": "text",
+            "boolean": "true or false",
+            "numbers": f"a list of {self.count} finite numbers" + (", or a multiple of that" if self.repeated else ""),
+            "names": "a list of names",
+        }
         bounds = [f"from {self.low:g}"] if math.isfinite(self.low) else []
         bounds += [f"to {self.high:g}"] if math.isfinite(self.high) else []
         return " ".join([words[self.kind], *bounds, *([self.unit] if self.unit else [])])

@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from prosector.model.camera import VIEWS, Camera, fit_camera, view_angles
+from prosector.model.labels import LabelMap
 from prosector.model.region import Region
 from prosector.model.rendering import Rendering
 from prosector.model.volume import Volume
 from prosector.model.window import Window
 from prosector.pipeline.parameters import Parameter
+from prosector.pipeline.regions import region_of, settle_slab
 from prosector.rendering import presets
 
 Settings = dict[str, Any]
@@ -35,7 +39,14 @@ WINDOW_PARAMETERS = (
     Parameter("window_center", "number", None, "window center, in modality units"),
     Parameter("window_width", "number", None, "window width, in modality units", "", 1e-6),
 )
+THRESHOLD_PARAMETERS = (
+    Parameter("threshold", "number", None, "value from which on a local maximum is a vessel, in modality units"),
+)
 LEVEL_PARAMETERS = (Parameter("level", "number", None, "value at which the surface lies, in modality units"),)
+
+
+LOOKS_LIKE = {"closest": "mip", "depth": "mip", "sum": "average"}
+"""Methods that take the preset of another one."""
 
 
 def settle(method: str, volume: Volume, settings: Settings) -> Settings:
@@ -45,27 +56,38 @@ def settle(method: str, volume: Volume, settings: Settings) -> Settings:
     for name, value in (("azimuth_deg", azimuth), ("elevation_deg", elevation)):
         if settled[name] is None:
             settled[name] = value if settled["view"] or settings["azimuth_deg"] is None else 0.0
-    settled["preset"] = settled["preset"] or presets.default_for(presets.modality_of(volume), method)
+    settled["preset"] = settled["preset"] or presets.default_for(
+        presets.modality_of(volume), LOOKS_LIKE.get(method, method)
+    )
     look = presets.preset(settled["preset"]).resolved(volume)
     if "level" in settled and settled["level"] is None:
         settled["level"] = float(look.level)
+    if "threshold" in settled and settled["threshold"] is None:
+        settled["threshold"] = float(look.window_for("mip").center)
     if "window_center" in settled:
-        window = look.window_for(method)
+        window = look.window_for(LOOKS_LIKE.get(method, method))
+        if method == "sum":  # of as many millimetres as the volume is long, across
+            window = _times(window, float(np.median(np.array(volume.geometry.shape) * volume.geometry.spacing_mm)))
         for name, value in (("window_center", window.center), ("window_width", window.width)):
             settled[name] = float(value) if settled[name] is None else settled[name]
-    return settled
+    return settle_slab(settled, camera_of(volume, settled))
 
 
-def picture(method: str, volume: Volume, settings: Settings) -> Rendering:
-    """Render one settled set of parameters."""
-    return shoot(method, volume, settings, camera_of(volume, settings))
+def _times(window: Window, factor: float) -> Window:
+    return replace(window, center=window.center * factor, width=window.width * factor)
+
+
+def picture(method: str, volume: Volume, settings: Settings, labels: LabelMap | None = None) -> Rendering:
+    """Render one settled set of parameters; labels hide what has none."""
+    slab = f"slab {settings['slab_thickness_mm']:g} mm" if settings["slab_thickness_mm"] else ""
+    return shoot(method, volume, settings, camera_of(volume, settings), region_of(settings, labels), slab)
 
 
 def camera_of(volume: Volume, settings: Settings) -> Camera:
     """The camera that settled parameters stand for."""
     size = (settings["width"], settings["height"])
     angles = (settings["azimuth_deg"], settings["elevation_deg"], settings["roll_deg"])
-    return fit_camera(volume.geometry, size, *angles, settings["zoom"])
+    return fit_camera(volume.geometry, size, *angles, settings["zoom"], settings["view_angle_deg"])
 
 
 def shoot(
@@ -86,7 +108,7 @@ def shoot(
         bare = render_surface(volume, camera, size, settings["level"], look.color_rgb, **kept)
     else:
         window = Window(settings["window_center"], settings["window_width"])
-        bare = project(volume, camera, size, method, window, **kept)
+        bare = project(volume, camera, size, method, window, region, threshold=settings.get("threshold"))
     named = replace(bare, camera=camera, method=method, preset=look.name)
     if not settings["annotate"]:
         return named

@@ -17,7 +17,7 @@ from prosector.model.digest import digest
 from prosector.model.progress import Progress, silent
 from prosector.model.recipe import SOURCE, Recipe, Step, Trace, TraceStep
 from prosector.model.volume import Volume
-from prosector.pipeline.operations import OPERATIONS, Value, operation
+from prosector.pipeline.operations import OPERATIONS, Operation, Value, operation
 from prosector.pipeline.parameters import complete
 from prosector.pipeline.recipes import recipe_of
 
@@ -98,6 +98,11 @@ def run_operation(name: str, inputs: Mapping[str, Value], **parameters: Any) -> 
     for key, kind in row.inputs.items():
         if not isinstance(inputs.get(key), kind):
             raise RecipeError(f"operation {name!r} needs input {key!r}: a {kind.__name__}")
+    for key, value in inputs.items():
+        if key in row.optional and not isinstance(value, row.optional[key]):
+            raise RecipeError(f"operation {name!r} takes as input {key!r} a {row.optional[key].__name__}")
+        if key not in row.inputs and key not in row.optional:
+            raise RecipeError(f"operation {name!r} has no input {key!r}")
     settings = row.settle(inputs, complete(name, row.parameters, parameters))
     return row.call(inputs, settings)
 
@@ -134,20 +139,27 @@ def check_recipe(recipe: Recipe) -> None:
             complete(row.name, row.parameters, step.parameters)
         except ProsectorError as error:
             raise RecipeError(f"step {step.id!r}: {error}") from error
-        if set(step.inputs) != set(row.inputs):
-            raise RecipeError(f"step {step.id!r} needs inputs {sorted(row.inputs)}; found {sorted(step.inputs)}")
-        for name, source in step.inputs.items():
-            if source not in kinds:
-                raise RecipeError(f"step {step.id!r}: input {name!r} names {source!r}, which no earlier step makes")
-            if kinds[source] is not row.inputs[name]:
-                raise RecipeError(
-                    f"step {step.id!r}: input {name!r} takes a {row.inputs[name].__name__}; "
-                    f"{source!r} is a {kinds[source].__name__}"
-                )
+        _check_inputs(step, row, kinds)
         kinds[step.id] = row.output
     for output in recipe.outputs:
         if output.step not in kinds:
             raise RecipeError(f"output {output.file!r} names step {output.step!r}, which is not there")
+
+
+def _check_inputs(step: Step, row: Operation, kinds: Mapping[str, type]) -> None:
+    """Raise RecipeError unless a step has every input it needs, and each is of the right kind."""
+    takes = {**row.inputs, **row.optional}
+    if not set(row.inputs) <= set(step.inputs) <= set(takes):
+        more = f", and may have {sorted(row.optional)}" if row.optional else ""
+        raise RecipeError(f"step {step.id!r} needs inputs {sorted(row.inputs)}{more}; found {sorted(step.inputs)}")
+    for name, source in step.inputs.items():
+        if source not in kinds:
+            raise RecipeError(f"step {step.id!r}: input {name!r} names {source!r}, which no earlier step makes")
+        if kinds[source] is not takes[name]:
+            raise RecipeError(
+                f"step {step.id!r}: input {name!r} takes a {takes[name].__name__}; "
+                f"{source!r} is a {kinds[source].__name__}"
+            )
 
 
 def _within(progress: Progress, step_id: str, number: int, count: int) -> Progress:
