@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from vtkmodules.util.numpy_support import vtk_to_numpy
+from vtkmodules.vtkIOGeometry import vtkGLTFReader
 
-from prosector.errors import EmptyResultError, FileFormatError, OutputError, UsageError
+from prosector.errors import EmptyResultError, FileFormatError, OutputError, UnknownNameError, UsageError
 from prosector.model.geometry import Geometry
 from prosector.model.mesh import Mesh
 from prosector.model.volume import Volume
@@ -124,3 +126,41 @@ def test_files_of_something_else(tmp_path: Path, ending: str, capfd: pytest.Capt
     with pytest.raises(FileFormatError, match="not a whole"):
         read_mesh(path)
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("ending", MESH_ENDINGS)
+def test_ras_is_said_and_stays_outward(mesh: Mesh, tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"bone{ending}"
+    write_mesh(path, mesh, space="RAS")
+    assert b"Prosector surface, RAS mm" in path.read_bytes()
+    assert b"LPS" not in path.read_bytes()
+    as_written = read_mesh(path)
+    assert np.array_equal(np.sort(as_written.vertices_lps[:, 0]), np.sort(-mesh.vertices_lps[:, 0]))
+    assert as_written.volume_mm3 == pytest.approx(mesh.volume_mm3, rel=1e-6)
+    back = read_mesh(path, space="RAS")
+    assert np.array_equal(back.vertices_lps[back.faces], mesh.vertices_lps[mesh.faces])
+    with pytest.raises(UnknownNameError, match="unknown space 'RAI'; choose one of: LPS, RAS"):
+        write_mesh(path, mesh, space="RAI")
+    with pytest.raises(UnknownNameError, match="unknown space"):
+        read_mesh(path, space="lps")
+
+
+@pytest.mark.parametrize("space", ["LPS", "RAS"])
+def test_gltf_stands_upright_in_metres_for_another_reader(mesh: Mesh, tmp_path: Path, space: str) -> None:
+    path = tmp_path / "bone.glb"
+    write_mesh(path, mesh, space=space)
+    data = path.read_bytes()
+    assert data[:4] == b"glTF"
+    assert struct.unpack_from("<I", data, 8)[0] == len(data)
+    assert len(data) % 4 == 0
+    reader = vtkGLTFReader()
+    reader.SetFileName(str(path))
+    reader.ApplyDeformationsToGeometryOn()
+    reader.Update()
+    block = reader.GetOutput()
+    while not block.IsA("vtkPolyData"):
+        block = block.GetBlock(0)
+    points = vtk_to_numpy(block.GetPoints().GetData())
+    left, posterior, superior = mesh.vertices_lps.T
+    assert np.allclose(points, np.stack([left, superior, -posterior], axis=1) / 1000, atol=1e-6)
+    assert block.GetNumberOfPolys() == len(mesh.faces)

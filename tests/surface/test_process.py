@@ -13,6 +13,7 @@ from prosector.model.geometry import Geometry
 from prosector.model.mesh import Mesh
 from prosector.model.volume import Volume
 from prosector.surface.extract import extract_mesh
+from prosector.surface.printability import check
 from prosector.surface.process import largest_components, reduce_mesh, remove_specks, smooth_mesh, with_volume
 
 RADII = (10.0, 5.0, 3.0)
@@ -98,6 +99,48 @@ def test_reduction_keeps_form_and_winding(mesh: Mesh) -> None:
     edges = np.sort(np.concatenate([reduced.faces[:, [0, 1]], reduced.faces[:, [1, 2]], reduced.faces[:, [2, 0]]]))
     assert (np.unique(edges, axis=0, return_counts=True)[1] == 2).all()
     assert reduce_mesh(mesh, 0) is mesh
+
+
+def shape_of(mesh: Mesh) -> tuple[int, int]:
+    """Components and Euler number."""
+    edges = np.sort(np.concatenate([mesh.faces[:, [0, 1]], mesh.faces[:, [1, 2]], mesh.faces[:, [2, 0]]]))
+    return check(mesh).components, len(mesh.vertices_lps) - len(np.unique(edges, axis=0)) + len(mesh.faces)
+
+
+@pytest.mark.parametrize("fraction", [0.5, 0.9, 0.99])
+def test_reduction_of_a_sponge_keeps_its_holes_and_leaves_no_seam(fraction: float) -> None:
+    # Smoothed noise: thin struts, tunnels and specks, as of spongy bone.
+    field = np.random.default_rng(6).normal(size=(30, 30, 30))
+    for axis in range(3):
+        field = (field + np.roll(field, 1, axis) + np.roll(field, -1, axis)) / 3
+    sponge = extract_mesh(Volume(field.astype(np.float32), Geometry(field.shape, np.diag([1.0, 1, -1, 1]))), 0.1)
+    reduced = reduce_mesh(sponge, fraction)
+    before, after = check(sponge), check(reduced)
+    assert before.is_printable
+    assert after.is_printable
+    assert shape_of(reduced) == shape_of(sponge)
+    assert after.size_mm == pytest.approx(before.size_mm, abs=1.0)
+    if fraction == 0.5:
+        assert len(reduced.faces) == pytest.approx(len(sponge.faces) / 2, abs=2)
+        assert after.volume_mm3 == pytest.approx(before.volume_mm3, rel=0.01)
+
+
+def test_reduction_leaves_borders_and_crowded_edges_alone() -> None:
+    surface = extract_mesh(balls(shape=(14, 30, 60)), 0.0, closed=False)
+    reduced = reduce_mesh(surface, 0.8)
+    assert check(reduced).open_edges == check(surface).open_edges > 0
+    assert check(reduced).crowded_edges == 0
+    assert reduced.area_mm2 == pytest.approx(surface.area_mm2, rel=0.02)
+    # A ball twice, the other way round the second time: each edge has four triangles, nothing may go.
+    ball = largest_components(extract_mesh(balls(), 0.0))
+    twice = Mesh(ball.vertices_lps, np.concatenate([ball.faces, ball.faces[:, ::-1]]), ball.normals_lps)
+    assert len(reduce_mesh(twice, 0.5).faces) == len(twice.faces)
+
+
+def test_reduction_of_a_tetrahedron_leaves_it() -> None:
+    corners = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]], dtype=np.float32)
+    faces = np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]], dtype=np.int32)
+    assert len(reduce_mesh(Mesh(corners, faces, corners), 0.9).faces) == 4
 
 
 def test_largest_components(mesh: Mesh) -> None:

@@ -148,13 +148,20 @@ def _with_volumes(raw: Array, smoothed: Array, borders: _Borders, voxels_mm3: Ar
 
 
 def _wanted(before: Array, small: Array, areas: Array, borders: _Borders, voxels_mm3: Array) -> Array:
-    """Volume for each wall: that before smoothing, and its part by area of what cut corners took off the label."""
-    of_wall = sum(np.bincount(borders.walls[:, n], weights=areas, minlength=len(before)) for n in range(2))
-    of_wall = np.where(small, 0.0, of_wall)
+    """Volume for each wall: that before smoothing, and what cutting the corners of voxels took from its label.
+
+    A label gets it back at all its walls by one pressure, so that what a cavity gains is what its core lacks.
+    """
     labels = borders.label_of_wall
-    of_label = np.bincount(labels, weights=of_wall, minlength=len(voxels_mm3))
-    cut = voxels_mm3 - np.bincount(labels, weights=before, minlength=len(voxels_mm3))
-    return np.asarray(before + cut[labels] * of_wall / np.maximum(of_label, 1e-30)[labels])
+    count = len(voxels_mm3)
+    cut = voxels_mm3 - np.bincount(labels, weights=before, minlength=count)
+    areas = np.where(small[borders.walls].any(axis=1), 0.0, areas)
+    free = np.bincount(labels[~small], minlength=count) > 0
+    free[0] = False
+    pressure = _pressures(labels[borders.walls], areas, cut, free)
+    gained = areas * (pressure[labels[borders.walls[:, 0]]] - pressure[labels[borders.walls[:, 1]]])
+    behind, front = (np.bincount(borders.walls[:, n], weights=gained, minlength=len(before)) for n in range(2))
+    return np.asarray(before + behind - front)
 
 
 def _volumes(points: Array, borders: _Borders) -> tuple[Array, Array]:
