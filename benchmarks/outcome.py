@@ -121,8 +121,10 @@ def _fresh(found: dict[str, Any]) -> list[str]:
         rows = ((task, *(f"{v:.2f}" for v in row.values())) for task, row in found["compile"].items())
         parts += ["## Compile time", table(head, rows)]
     if found.get("memory"):
-        rows = ((task, f"{mb:.0f}") for task, mb in found["memory"].items())
-        parts += ["## Peak memory above the loaded volume, MB", table(("task", "MB"), rows)]
+        memory = found["memory"]
+        ours = [task for task in memory if not task.startswith("vtk ")]
+        rows = ((t, f"{memory[t]:.0f}", f"{memory[p]:.0f}" if (p := f"vtk {t}") in memory else "") for t in ours)
+        parts += ["## Peak memory above the loaded volume, MB", table(("task", "prosector", "VTK"), rows)]
     return parts
 
 
@@ -138,9 +140,9 @@ def plot(results: list[dict[str, Any]]) -> str:
             y += ROW
             width = max(1.0, BAR * median / longest)
             color = "#d9622b" if who.startswith(OURS) else "#7c93a3"
-            lines.append(f'<text x="220" y="{y}" text-anchor="end">{escape(who)}</text>')
-            lines.append(f'<rect x="228" y="{y - 11}" width="{width:.1f}" height="13" fill="{color}"/>')
-            lines.append(f'<text x="{234 + width:.1f}" y="{y}">{1000 * median:.1f} ms</text>')
+            lines.append(f'<text x="260" y="{y}" text-anchor="end">{escape(who)}</text>')
+            lines.append(f'<rect x="268" y="{y - 11}" width="{width:.1f}" height="13" fill="{color}"/>')
+            lines.append(f'<text x="{274 + width:.1f}" y="{y}">{1000 * median:.1f} ms</text>')
         y += 6
     size = f'width="700" height="{y + 20}" font-family="sans-serif" font-size="12"'
     return (
