@@ -52,8 +52,8 @@ def test_rocking_swings_to_both_sides_and_closes():
     assert min(angles) == pytest.approx(-25)
 
 
-def test_a_sweep_covers_the_grid_from_end_to_end():
-    shots = sweep(FRONT, BOX, FRONT.forward_lps, 5, 8.0)
+def test_a_sweep_covers_everything_from_end_to_end():
+    shots = sweep(FRONT, BOX.corners_lps, FRONT.forward_lps, 5, 8.0)
     along = BOX.corners_lps @ FRONT.forward_lps
     bounds = []
     for shot in shots:
@@ -68,7 +68,7 @@ def test_a_sweep_covers_the_grid_from_end_to_end():
 
 
 def test_a_slab_thicker_than_the_volume_stands_in_its_middle():
-    for shot in sweep(FRONT, BOX, LONG, 3, 1000.0):
+    for shot in sweep(FRONT, BOX.corners_lps, LONG, 3, 1000.0):
         middle = np.mean([p.point_lps for p in shot.region.planes], axis=0)
         assert np.allclose(middle, BOX.center_lps)
 

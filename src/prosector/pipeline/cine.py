@@ -116,7 +116,7 @@ def cine(
     camera, count = camera_of(volume, settings), settings["frames"]
     axis = axis_of(settings["axis"], camera)
     if settings["motion"] == "sweep":
-        shots = sweep(camera, volume.geometry, axis, count, settings["slab_mm"])
+        shots = sweep(camera, shown_points(volume), axis, count, settings["slab_mm"])
     else:
         move = rotation if settings["motion"] == "rotate" else rocking
         size = (settings["width"], settings["height"])
@@ -129,7 +129,7 @@ def cine(
 
 
 def shown_points(volume: Volume) -> Array:
-    """Points that a moving camera keeps in view: the ends of what is not air in each row of a sample of voxels.
+    """Points that a film must show: the ends of what is not air in each row of a sample of voxels.
 
     The corners of a CT's grid are empty; a camera that walks around them would show the patient small. Where
     all is air, the corners are taken after all.

@@ -10,7 +10,7 @@ import numpy as np
 from prosector.errors import ParameterError
 from prosector.model.camera import FIT_MARGIN, Camera
 from prosector.model.cine import Cine
-from prosector.model.geometry import Array, Geometry
+from prosector.model.geometry import Array
 from prosector.model.progress import Progress, silent
 from prosector.model.region import Region
 from prosector.model.rendering import Rendering
@@ -45,18 +45,27 @@ def rocking(camera: Camera, axis_lps: Array, frames: int, degrees: float = 30.0)
     return tuple(Shot(turned(camera, axis_lps, float(angle))) for angle in angles)
 
 
-def sweep(camera: Camera, geometry: Geometry, axis_lps: Array, frames: int, thickness_mm: float) -> tuple[Shot, ...]:
-    """A slab that moves along an axis from one end of the grid to the other, seen by a camera at rest.
+def sweep(camera: Camera, points_lps: Array, axis_lps: Array, frames: int, thickness_mm: float) -> tuple[Shot, ...]:
+    """A slab that moves along an axis over all points, seen by a camera at rest.
 
-    The first and the last slab lie within the grid; ``thickness_mm`` is at right angles to them.
+    The first slab begins at the first point and the last ends at the last one.
+
+    Parameters
+    ----------
+    camera : Camera
+    points_lps : (n, 3) array
+        What the slab moves over, LPS mm.
+    axis_lps : (3,) array
+        At right angles to the slab.
+    frames : int
+    thickness_mm : float
     """
     axis = _unit(axis_lps)
-    along = geometry.corners_lps @ axis
+    along = points_lps @ axis
     half = min(thickness_mm, float(np.ptp(along))) / 2
-    center = geometry.center_lps
     shots = []
     for place in np.linspace(along.min() + half, along.max() - half, _count(frames)):
-        point = center + axis * (place - center @ axis)
+        point = camera.center_lps + axis * (place - camera.center_lps @ axis)
         x, y, z = (float(v) for v in point)
         a, b, c = (float(v) for v in axis)
         region = Region.slab((x, y, z), (a, b, c), thickness_mm)
