@@ -253,6 +253,25 @@ def test_round_ended_tube(direction: tuple[float, float, float]) -> None:
     assert 0.98 < mesh.area_mm2 / (2 * np.pi * radius * (2 * half + 2 * radius)) < 1
 
 
+@pytest.mark.parametrize("name", AFFINES)
+def test_tilted_box(name: str) -> None:
+    """Linear steps cut its edges, by a third of the largest step at most, and leave its faces exact."""
+    half = np.array([9.0, 7.0, 11.0])
+    turn = np.linalg.qr(np.array([[2, 1, 0.5], [-1, 3, 1], [0.3, -0.7, 2]]))[0]
+    geometry = Geometry((40, 56, 60), AFFINES[name])
+    index = np.stack(np.meshgrid(*[np.arange(n) for n in geometry.shape], indexing="ij"), axis=-1)
+    local = (geometry.to_lps(index) - geometry.center_lps - 0.13) @ turn
+    inside = (half - np.abs(local)).min(axis=-1).astype(np.float32)
+    mesh = Mesh(*isosurface(inside, 0.0, AFFINES[name], closed=True))
+    assert is_closed_manifold(mesh.faces)
+    assert euler_number(mesh) == 2
+    coarse = name != "identity"
+    assert (0.98 if coarse else 0.99) < mesh.volume_mm3 / (8 * half.prod()) < 1
+    assert (0.94 if coarse else 0.96) < mesh.area_mm2 / (8 * (half * np.roll(half, 1)).sum()) < 1
+    on_face = half - np.abs((mesh.vertices_lps - geometry.center_lps - 0.13) @ turn)
+    assert np.abs(on_face.min(axis=1)).max() < max(geometry.spacing_mm) / 3
+
+
 def test_level_met_exactly_at_samples_leaves_no_flat_triangle() -> None:
     voxels, level = noise((12, 12, 12), "uint8", 8)
     vertices, faces, _ = isosurface(voxels, level, IDENTITY, closed=True)
