@@ -213,4 +213,5 @@ def _pyav() -> ModuleType:
         raise MissingCodecError(
             "MP4 needs PyAV, which brings the H.264 encoder: install prosector[video], or write .gif, .dcm or .frames"
         ) from error
-    return av
+    module: ModuleType = av
+    return module
