@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from prosector.dicom.scan import scan as scan
     from prosector.model.camera import Camera as Camera
     from prosector.model.camera import fit_camera as fit_camera
+    from prosector.model.cine import Cine as Cine
     from prosector.model.geometry import Geometry as Geometry
     from prosector.model.labels import LabelMap as LabelMap
     from prosector.model.mesh import Mesh as Mesh
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Camera": "prosector.model.camera",
+    "Cine": "prosector.model.cine",
     "Geometry": "prosector.model.geometry",
     "LabelMap": "prosector.model.labels",
     "Mesh": "prosector.model.mesh",
