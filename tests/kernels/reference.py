@@ -13,6 +13,7 @@ import numpy as np
 
 from prosector.model.camera import Camera
 from prosector.model.geometry import Geometry
+from prosector.model.region import Region
 from prosector.model.transfer import Shading
 from prosector.model.volume import Volume
 
@@ -195,3 +196,77 @@ def first_hit(volume: Volume, camera: Camera, size: tuple[int, int], level: floa
                 outside, inside = (outside, middle) if reaches(middle) else (middle, inside)
             out[row, column] = inside
     return out
+
+
+def ray(camera: Camera, size: tuple[int, int], row: int, column: int) -> tuple[Array, Array, float]:
+    """Start (LPS), direction, and least distance along it: a perspective ray starts at the eye."""
+    place = pixel_center(camera, size, row, column)
+    if camera.view_angle_deg == 0:
+        return place, camera.forward_lps, -np.inf
+    tangent = np.tan(np.radians(camera.view_angle_deg / 2))
+    eye = camera.center_lps - camera.forward_lps * camera.height_mm / (2 * tangent)
+    return eye, (place - eye) / np.linalg.norm(place - eye), 0.0
+
+
+def kept(region: Region | None, volume: Volume, point: Array) -> bool:
+    """Whether a region shows a point (LPS); its mask is interpolated and shows from ½."""
+    if region is None:
+        return True
+    inside = all(np.dot(point - np.array(p.point_lps), p.normal_lps) >= 0 for p in region.planes)
+    if region.crop_low_lps is not None:
+        inside &= bool(np.all(point >= region.crop_low_lps) and np.all(point <= region.crop_high_lps))
+    if inside and region.labels is not None:
+        mask = region.mask(volume.geometry)
+        inside = sample(mask, volume.geometry.to_index(point)) >= 0.5
+    return inside
+
+
+def samples(
+    volume: Volume, camera: Camera, size: tuple[int, int], row: int, column: int, region: Region | None
+) -> list[tuple[float, float]]:
+    """(distance in mm, value) of the samples of a ray; NaN where it is nothing."""
+    start, direction, least = ray(camera, size, row, column)
+    low, high = interval(volume, start, direction)
+    low = max(low, least)
+    if low > high:
+        return []
+    step = step_length(volume.geometry)
+    distances = np.arange(np.ceil(low / step - 1e-9), np.floor(high / step + 1e-9) + 1) * step
+    points = start + distances[:, np.newaxis] * direction
+    return [
+        (d, sample(volume.voxels, volume.geometry.to_index(p)) if kept(region, volume, p) else np.nan)
+        for d, p in zip(distances, points, strict=True)
+    ]
+
+
+def region_projection(
+    volume: Volume,
+    camera: Camera,
+    size: tuple[int, int],
+    method: str,
+    region: Region | None = None,
+    threshold: float = 0.0,
+) -> Array:
+    """Any projection in a region; ``depth`` gives the distance of the maximum in mm."""
+    out = np.full((size[1], size[0]), np.nan)
+    for row, column in np.ndindex(*out.shape):
+        found = samples(volume, camera, size, row, column, region)
+        finite = [(d, v) for d, v in found if np.isfinite(v)]
+        if not finite:
+            continue
+        values = [v for _, v in finite]
+        if method == "depth":
+            out[row, column] = finite[int(np.argmax(values))][0]
+        elif method == "closest":
+            out[row, column] = next((v for v in peaks([v for _, v in found], threshold)), max(values))
+        elif method == "sum":
+            out[row, column] = sum(values) * step_length(volume.geometry)
+        else:
+            out[row, column] = {"mip": np.max, "minip": np.min, "average": np.mean}[method](values)
+    return out
+
+
+def peaks(values: list[float], threshold: float) -> list[float]:
+    """Local maxima of at least ``threshold``: the next sample is lower, or nothing, or the ray ends."""
+    after = [*values[1:], np.nan]
+    return [v for v, w in zip(values, after, strict=True) if v >= threshold and not w >= v]

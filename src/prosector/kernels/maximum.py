@@ -32,6 +32,9 @@ from prosector.kernels.rays import (
 BLOCK_SHIFT = 2
 """A block is 2² = 4 cells wide."""
 
+NOWHERE = 2**31 - 1
+"""A row that no picture has."""
+
 WIDER = 1e-6
 """Blocks are taken this much wider (in voxels), so that no sample falls between two of them."""
 
@@ -163,7 +166,7 @@ def footprints(order, counts, states, planes, place, out):  # type: ignore[no-un
         j, k = rest % counts[1], rest // counts[1]
         center, half = center_of(k, j, i, BRICK_SHIFT), 0.5 * (1 << BRICK_SHIFT) + 0.6
         if states[k, j, i] == SHOWN_NOT or beyond(planes, center, half):
-            out[n, 0], out[n, 1], out[n, 2], out[n, 3] = 1, 0, 1, 0
+            out[n, 0], out[n, 1], out[n, 2], out[n, 3] = NOWHERE, -1, NOWHERE, -1
         else:
             out[n, 0], out[n, 1], out[n, 2], out[n, 3] = footprint(place, center, half)
 

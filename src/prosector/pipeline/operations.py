@@ -23,6 +23,8 @@ from prosector.model.volume import Volume
 from prosector.pipeline.cine import CINE_PARAMETERS, CINE_WHEN_SET, CINE_WORDS, cine, settle_cine
 from prosector.pipeline.parameters import REQUIRED, Parameter
 from prosector.pipeline.pictures import (
+    CINEMATIC_PARAMETERS,
+    CINEMATIC_WORDS,
     LEVEL_PARAMETERS,
     THRESHOLD_PARAMETERS,
     VIEW_PARAMETERS,
@@ -30,7 +32,15 @@ from prosector.pipeline.pictures import (
     picture,
     settle,
 )
-from prosector.pipeline.regions import REGION_PARAMETERS, REGION_WORDS
+from prosector.pipeline.reformats import (
+    CURVE_PARAMETERS,
+    MPR_PARAMETERS,
+    curve,
+    plane,
+    settle_curve,
+    settle_plane,
+)
+from prosector.pipeline.regions import REGION_PARAMETERS, REGION_WORDS, inset
 from prosector.pipeline.shapes import extract_from_labels, extract_from_volume, keep_labels, segment
 
 Value = Volume | LabelMap | Mesh | Rendering | Cine
@@ -115,13 +125,15 @@ def _picture_row(
         inputs={"volume": Volume},
         optional={"labels": LabelMap},
         output=Rendering,
-        function=lambda inputs, settings: picture(method, inputs["volume"], settings, inputs.get("labels")),
+        function=lambda inputs, settings: picture(
+            method, inputs["volume"], settings, inset(inputs.get("labels"), settings)
+        ),
         parameters=(*VIEW_PARAMETERS, *own, *REGION_PARAMETERS),
         template=f"{technique}, preset {{preset}}{words}, {_VIEW_WORDS}.",
         settle=lambda inputs, settings: settle(method, inputs["volume"], settings),
         derivation=(code,),
         qualifies=qualifies,
-        when_set=REGION_WORDS,
+        when_set={**REGION_WORDS, **(CINEMATIC_WORDS if own is CINEMATIC_PARAMETERS else {})},
     )
 
 
@@ -179,7 +191,7 @@ _ROWS = (
         _WINDOW_WORDS + ", red near to blue far",
         codes.MAXIMUM_INTENSITY_PROJECTION,
     ),
-    _picture_row("volume", "Volume rendering", (), "", codes.VOLUME_RENDERING),
+    _picture_row("volume", "Volume rendering", CINEMATIC_PARAMETERS, "", codes.VOLUME_RENDERING),
     _picture_row("surface", "Shaded surface", LEVEL_PARAMETERS, " at level {level}", codes.SURFACE_RENDERING),
     Operation(
         name="segment-body",
@@ -257,7 +269,7 @@ def _cine_row(still: Operation) -> Operation:
         name=f"cine-{method}",
         output=Cine,
         function=lambda inputs, settings, progress: cine(
-            method, inputs["volume"], settings, progress, inputs.get("labels")
+            method, inputs["volume"], settings, progress, inset(inputs.get("labels"), settings)
         ),
         parameters=(*still.parameters, *CINE_PARAMETERS),
         template=f"{still.template} {CINE_WORDS}",
@@ -267,9 +279,41 @@ def _cine_row(still: Operation) -> Operation:
     )
 
 
+_REFORMATS = (
+    Operation(
+        name="mpr",
+        technique="Multiplanar reformat",
+        inputs={"volume": Volume},
+        output=Rendering,
+        function=lambda inputs, settings: plane(inputs["volume"], settings),
+        parameters=MPR_PARAMETERS,
+        template="Multiplanar reformat through {center_lps} (LPS, mm), window center {window_center}, width "
+        f"{{window_width}}, {_VIEW_WORDS}.",
+        settle=lambda inputs, settings: settle_plane(inputs["volume"], settings),
+        derivation=(codes.MULTIPLANAR_REFORMATTING,),
+        when_set={"thickness_mm": "It shows the {slab} of {thickness_mm} mm."},
+        help="an oblique plane; no 3D rendering",
+    ),
+    Operation(
+        name="curved-mpr",
+        technique="Curved multiplanar reformat",
+        inputs={"volume": Volume},
+        output=Rendering,
+        function=lambda inputs, settings: curve(inputs["volume"], settings),
+        parameters=CURVE_PARAMETERS,
+        template="Curved multiplanar reformat, {flat}, along {path_lps} (LPS, mm), window center {window_center}, "
+        "width {window_width}.",
+        settle=lambda inputs, settings: settle_curve(inputs["volume"], settings),
+        derivation=(codes.CURVED_MULTIPLANAR_REFORMATTING,),
+        when_set={"thickness_mm": "It shows the {slab} of {thickness_mm} mm."},
+        help="along a path; no 3D rendering",
+    ),
+)
+"""Reformats are no 3D rendering in the sense of 76377 (``qualifies`` is false) and no methods of a camera."""
+
 _CINES = tuple(_cine_row(row) for row in _ROWS if row.output is Rendering)
 
-OPERATIONS: Mapping[str, Operation] = {row.name: row for row in (*_ROWS, *_CINES)}
+OPERATIONS: Mapping[str, Operation] = {row.name: row for row in (*_ROWS, *_REFORMATS, *_CINES)}
 
 METHODS = tuple(row.name for row in _ROWS if row.output is Rendering)
 """Names of the operations that make a picture."""

@@ -42,8 +42,13 @@ WINDOW_PARAMETERS = (
 THRESHOLD_PARAMETERS = (
     Parameter("threshold", "number", None, "value from which on a local maximum is a vessel, in modality units"),
 )
+CINEMATIC_PARAMETERS = (Parameter("cinematic", "boolean", False, "ambient occlusion and soft shadows; slower"),)
+CINEMATIC_WORDS = {"cinematic": "Ambient occlusion and soft shadows of a light from the upper left were added."}
 LEVEL_PARAMETERS = (Parameter("level", "number", None, "value at which the surface lies, in modality units"),)
 
+
+MINIMUM_INSET_MM = 5.0
+"""Skin, and what the border of a body mixes with air, is darker than all that lies inside."""
 
 LOOKS_LIKE = {"closest": "mip", "depth": "mip", "sum": "average"}
 """Methods that take the preset of another one."""
@@ -70,6 +75,8 @@ def settle(method: str, volume: Volume, settings: Settings) -> Settings:
             window = _times(window, float(np.median(np.array(volume.geometry.shape) * volume.geometry.spacing_mm)))
         for name, value in (("window_center", window.center), ("window_width", window.width)):
             settled[name] = float(value) if settled[name] is None else settled[name]
+    if settled["inset_mm"] is None:
+        settled["inset_mm"] = MINIMUM_INSET_MM if method == "minip" else 0.0
     return settle_slab(settled, camera_of(volume, settled))
 
 
@@ -103,7 +110,7 @@ def shoot(
     look = presets.preset(settings["preset"]).resolved(volume)
     kept: dict[str, Any] = {} if region is None else {"region": region}
     if method == "volume":
-        bare = render_volume(volume, camera, size, look.transfer, **kept)
+        bare = render_volume(volume, camera, size, look.transfer, cinematic=settings.get("cinematic", False), **kept)
     elif method == "surface":
         bare = render_surface(volume, camera, size, settings["level"], look.color_rgb, **kept)
     else:

@@ -33,6 +33,15 @@ REGION_PARAMETERS = (
     Parameter("slab_center_lps", "numbers", (), "point in the slab; left out, the middle", "mm", count=3),
     Parameter("slab_normal_lps", "numbers", (), "across the slab; left out, the viewing direction", count=3),
     Parameter("include", "names", (), "structures of the labels to show; left out, all"),
+    Parameter(
+        "inset_mm",
+        "number",
+        None,
+        "shrink what the labels show by this much; left out, 5 for a minimum, which would show its border, else 0",
+        "mm",
+        0,
+        50,
+    ),
     Parameter("exclude", "names", (), "structures of the labels to leave out"),
 )
 
@@ -43,6 +52,7 @@ REGION_WORDS = {
     "slab_thickness_mm": "Only a slab of {slab_thickness_mm} mm through {slab_center_lps} (LPS, mm), normal "
     "{slab_normal_lps}, was shown.",
     "include": "Of the segmented structures only these were shown: {include}.",
+    "inset_mm": "What the labels show was shrunk by {inset_mm} mm.",
     "exclude": "These segmented structures were left out: {exclude}.",
 }
 """Sentences for the report, said where the parameter is set."""
@@ -66,6 +76,16 @@ def settle_slab(settings: Settings, camera: Camera) -> Settings:
     if not settled["slab_normal_lps"]:
         settled["slab_normal_lps"] = [float(x) for x in camera.forward_lps]
     return settled
+
+
+def inset(labels: LabelMap | None, settings: Settings) -> LabelMap | None:
+    """Labels shrunk by a ball, all structures as one, as settled parameters say."""
+    if labels is None or not settings["inset_mm"]:
+        return labels
+    from prosector.segmentation.mask import shrink
+
+    inner = shrink(labels.mask().view(np.uint8), labels.geometry.affine[:3, :3], settings["inset_mm"])
+    return replace(labels, labels=labels.labels * inner.astype(labels.labels.dtype))
 
 
 def region_of(settings: Settings, labels: LabelMap | None, more: Region | None = None) -> Region | None:
