@@ -70,15 +70,16 @@ def fill_buckets(points, faces, low, step, starts, entries):  # type: ignore[no-
 
 
 @inline
-def _hit(points, faces, f, origin, ray, limit):  # type: ignore[no-untyped-def]
+def _hit(points, faces, normals, f, origin, ray, limit):  # type: ignore[no-untyped-def]
     """Distance to a face along a ray (Möller, Trumbore: J. Graphics Tools 2, 1997); the limit if it is missed."""
+    # most faces nearby look the same way as the one the ray starts from: one look at the normal is enough
+    if normals[f, 0] * ray[0] + normals[f, 1] * ray[1] + normals[f, 2] * ray[2] <= FACING:
+        return limit
     a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
     ux, uy, uz = points[b, 0] - points[a, 0], points[b, 1] - points[a, 1], points[b, 2] - points[a, 2]
     vx, vy, vz = points[c, 0] - points[a, 0], points[c, 1] - points[a, 1], points[c, 2] - points[a, 2]
     nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
     slope = nx * ray[0] + ny * ray[1] + nz * ray[2]
-    if slope <= FACING * math.sqrt(nx * nx + ny * ny + nz * nz):
-        return limit
     px, py, pz = origin[0] - points[a, 0], origin[1] - points[a, 1], origin[2] - points[a, 2]
     t = -(nx * px + ny * py + nz * pz) / slope
     if t <= 0.0 or t >= limit:
@@ -92,7 +93,7 @@ def _hit(points, faces, f, origin, ray, limit):  # type: ignore[no-untyped-def]
 
 
 @parallel_kernel
-def thickness(points, faces, low, step, starts, entries, limit, thick):  # type: ignore[no-untyped-def]
+def thickness(points, faces, normals, low, step, starts, entries, limit, thick):  # type: ignore[no-untyped-def]
     """Thickness of the solid under the middle of each face.
 
     Parameters
@@ -100,6 +101,8 @@ def thickness(points, faces, low, step, starts, entries, limit, thick):  # type:
     points : (n, 3) float64 array
     faces : (m, 3) int32 array
         Counter-clockwise as seen from outside.
+    normals : (m, 3) float64 array
+        Unit normals of the faces; zero where a face has no area.
     low, step, starts, entries : arrays
         The buckets, with the first entry of each and the end.
     limit : float
@@ -114,14 +117,10 @@ def thickness(points, faces, low, step, starts, entries, limit, thick):  # type:
         for f in range(1024 * portion, min(1024 * (portion + 1), len(faces))):
             thick[f] = limit
             a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
-            ux, uy, uz = points[b, 0] - points[a, 0], points[b, 1] - points[a, 1], points[b, 2] - points[a, 2]
-            vx, vy, vz = points[c, 0] - points[a, 0], points[c, 1] - points[a, 1], points[c, 2] - points[a, 2]
-            ray[0], ray[1], ray[2] = uz * vy - uy * vz, ux * vz - uz * vx, uy * vx - ux * vy
-            size = math.sqrt(ray[0] ** 2 + ray[1] ** 2 + ray[2] ** 2)
-            if size == 0.0:
+            if normals[f, 0] == 0.0 and normals[f, 1] == 0.0 and normals[f, 2] == 0.0:
                 continue
             for n in range(3):
-                ray[n] /= size
+                ray[n] = -normals[f, n]
                 origin[n] = (points[a, n] + points[b, n] + points[c, n]) / 3.0
                 reach = origin[n] + limit * ray[n]
                 first[n] = math.floor((min(origin[n], reach) - low[n]) / step)
@@ -132,5 +131,5 @@ def thickness(points, faces, low, step, starts, entries, limit, thick):  # type:
                     for z in range(first[2], end[2]):
                         bucket = _bucket(x, y, z, mask)
                         for e in range(starts[bucket], starts[bucket + 1]):
-                            nearest = _hit(points, faces, entries[e], origin, ray, nearest)
+                            nearest = _hit(points, faces, normals, entries[e], origin, ray, nearest)
             thick[f] = nearest

@@ -159,7 +159,10 @@ def wall_thickness(mesh: Mesh, limit_mm: float) -> Array:
     entries = np.empty(starts[-1], dtype=np.int32)
     fill_buckets(points, mesh.faces, low, step, starts.copy(), entries)
     found = np.empty(len(mesh.faces))
-    thickness(points, mesh.faces, low, step, starts, entries, float(limit_mm), found)
+    a, b, c = (points[mesh.faces[:, n]] for n in range(3))
+    normals = np.cross(b - a, c - a)
+    normals /= np.maximum(np.linalg.norm(normals, axis=1), 1e-300)[:, None]
+    thickness(points, mesh.faces, normals, low, step, starts, entries, float(limit_mm), found)
     return found
 
 
