@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from prosector.pipeline.run import run as run
     from prosector.pipeline.run import run_operation as run_operation
     from prosector.pipeline.source import read_volume as read_volume
+    from prosector.rendering.renderer import Renderer as Renderer
 
 _HOMES = {
     "Camera": "prosector.model.camera",
@@ -37,6 +38,7 @@ _HOMES = {
     "LabelMap": "prosector.model.labels",
     "Mesh": "prosector.model.mesh",
     "Recipe": "prosector.model.recipe",
+    "Renderer": "prosector.rendering.renderer",
     "Rendering": "prosector.model.rendering",
     "TransferFunction": "prosector.model.transfer",
     "Volume": "prosector.model.volume",

@@ -1,14 +1,20 @@
 """First hits against the plain reference and against a sphere."""
 
+from dataclasses import replace
+
 import numba
 import numpy as np
 import pytest
 import reference
+import reference_volume
 from scenes import RANGES, random_camera, random_volume, sphere, stepped
 
 from prosector.model.camera import fit_camera
+from prosector.model.labels import LabelMap, Segment
+from prosector.model.region import ClipPlane, Region
+from prosector.model.structures import STRUCTURES
 from prosector.model.volume import Volume
-from prosector.rendering.isosurface import surface_hits
+from prosector.rendering.isosurface import Isosurface, render_surfaces, surface_hits
 from prosector.rendering.rays import step_mm
 
 SIZE = (11, 9)
@@ -31,6 +37,59 @@ def test_agrees_with_the_reference(dtype, seed):
     assert np.median(difference) < 1e-3 * step_mm(volume.geometry)
     np.testing.assert_allclose(np.linalg.norm(normals[hit], axis=1), 1, atol=1e-5)
     assert not normals[~hit].any()
+
+
+@pytest.mark.parametrize("angle", [0.0, 50.0])
+@pytest.mark.parametrize("seed", [3, 4])
+def test_cuts_masks_and_perspective_agree_with_the_reference(seed, angle):
+    """Wherever the reference's object begins, give or take the refinement, and nowhere else."""
+    volume = random_volume(seed, "int16")
+    camera = replace(random_camera(seed, volume.geometry), view_angle_deg=angle)
+    level, step = 1500.0, step_mm(volume.geometry)
+    mask = np.zeros(volume.voxels.shape, np.uint8)
+    mask[:, 1:8, 1:7] = 1
+    labels = LabelMap(mask, volume.geometry, (Segment(1, "kept", STRUCTURES["lesion"]),))
+    plane = ClipPlane(
+        tuple(volume.geometry.to_lps([1.5, 2.0, 2.0])), tuple(volume.geometry.affine[:3, :3] @ [1, 0.4, 0.3])
+    )
+    region = Region(planes=(plane,), labels=labels, include=("kept",))
+    weights = reference_volume.soft_weights(mask)
+    depth, normals = surface_hits(volume, camera, (21, 17), level, region)
+    assert np.isfinite(depth).sum() > 5
+    for row, column in np.ndindex(*depth.shape):
+        start, way = reference_volume.ray(camera, (21, 17), row, column)
+        low, high = reference_volume.interval(volume, camera, region, start, way)
+
+        def is_inside(distance, start=start, way=way):
+            index = volume.geometry.to_index(start + distance * way)
+            return reference.sample(volume.voxels, index) >= level and reference.sample(weights, index) >= 0.75 * 255
+
+        hits = [d for d in (reference.knots(low, high, step) if low < high else []) if is_inside(d)]
+        assert np.isnan(depth[row, column]) == (not hits)
+        if hits:
+            assert hits[0] - step - 1e-6 < depth[row, column] < hits[0] + 1e-6
+            assert np.linalg.norm(normals[row, column]) == pytest.approx(1, abs=1e-5)
+
+
+def test_the_normal_of_a_cut_is_that_of_its_plane():
+    geometry = stepped((20, 20, 20), (2.0, 1.0, 1.0))
+    volume = Volume(np.full(geometry.shape, 500, dtype=np.int16), geometry)
+    normal = np.array([0.3, 1.0, -0.2])
+    region = Region(planes=(ClipPlane((0.0, 0.0, 0.0), tuple(normal)),))
+    _, normals = surface_hits(volume, fit_camera(geometry, (31, 31)), (31, 31), 200.0, region)
+    np.testing.assert_allclose(normals[15, 15], -normal / np.linalg.norm(normal), atol=1e-6)
+
+
+def test_translucent_surfaces_lie_over_each_other_by_depth():
+    volume = sphere(12.0, (41, 41, 41), (1.0, 1.0, 1.0))
+    camera = fit_camera(volume.geometry, (41, 41))
+    shell, core = Isosurface(100.0, (1, 0, 0), 0.25), Isosurface(150.0, (0, 1, 0))
+    found = render_surfaces(volume, camera, (41, 41), (core, shell), shading=None, background_rgb=(0, 0, 1)).pixels
+    assert tuple(found[20, 20]) == (64, 191, 0)
+    assert tuple(found[20, 29]) == (64, 0, 191)
+    assert tuple(found[0, 0]) == (0, 0, 255)
+    swapped = render_surfaces(volume, camera, (41, 41), (shell, core), shading=None, background_rgb=(0, 0, 1)).pixels
+    assert np.array_equal(found, swapped)
 
 
 def test_leaping_over_bricks_and_threads_change_nothing(monkeypatch):

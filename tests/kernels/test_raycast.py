@@ -1,17 +1,24 @@
 """Volume rendering against the plain reference, against closed forms, and byte for byte."""
 
+from dataclasses import replace
+
 import numba
 import numpy as np
 import pytest
-import reference
+import reference_volume
 from scenes import RANGES, random_camera, random_volume, stepped
 
 from prosector.kernels.bricks import distances
+from prosector.kernels.occupancy import forward_distances
 from prosector.model.camera import fit_camera
-from prosector.model.transfer import Shading, TransferFunction
+from prosector.model.labels import LabelMap, Segment
+from prosector.model.region import ClipPlane, Region
+from prosector.model.structures import STRUCTURES
+from prosector.model.transfer import LabelStyle, Light, Shading, TransferFunction
 from prosector.model.volume import Volume
 from prosector.rendering import volume as rendering
-from prosector.rendering.volume import composited, extinction_table
+from prosector.rendering.optics import Optics, optics_of
+from prosector.rendering.scene import scene_of
 
 SIZE = (9, 8)
 
@@ -26,9 +33,48 @@ HAZE = TransferFunction(
 )
 
 
+FOG = TransferFunction(
+    color=((0.0, (0.1, 0.3, 1.0)), (1.0, (0.2, 1.0, 0.9))),
+    opacity=((0.1, 0.2), (0.5, 0.02), (0.8, 0.3)),
+    gradient_opacity=((0.0, 1.0), (0.6, 0.3)),
+    shading=None,
+)
+
+LAMPS = (Light((-1.0, 0.5, 0.4), (1.0, 0.8, 0.5), 0.8), Light((0.3, -0.2, -0.5)), Light())
+
+
+def composited(volume, camera, size, transfer, **kwargs):
+    return rendering.composited(scene_of(volume, transfer, **kwargs), camera, size)
+
+
 def factor_of(transfer):
     at, factors = zip(*transfer.gradient_opacity, strict=True)
     return lambda magnitude: float(np.interp(magnitude, at, factors))
+
+
+def close(found, expected):
+    assert (expected[..., 3] > 0.1).sum() > 5
+    # rays whose light ends within rounding of the threshold may take one segment more or less
+    np.testing.assert_allclose(found, expected, atol=TOLERANCE + 1 / 512, rtol=0)
+    assert np.abs(found - expected)[expected[..., 3] < 0.99].max() < TOLERANCE
+
+
+def random_labels(seed, geometry):
+    """Three structures in chunks of two voxels."""
+    rng = np.random.default_rng(seed)
+    chunks = rng.integers(0, 4, [(n + 1) // 2 for n in geometry.shape], dtype=np.uint8)
+    for axis in range(3):
+        chunks = chunks.repeat(2, axis=axis)
+    labels = np.ascontiguousarray(chunks[tuple(slice(n) for n in geometry.shape)])
+    return LabelMap(labels, geometry, tuple(Segment(n, name, STRUCTURES["lesion"]) for n, name in enumerate("abc", 1)))
+
+
+def random_cut(seed, geometry):
+    """A crop box and a plane that leave about half."""
+    rng = np.random.default_rng(seed + 77)
+    low, high = geometry.corners_lps.min(axis=0), geometry.corners_lps.max(axis=0)
+    plane = ClipPlane(tuple(geometry.center_lps - 1), tuple(rng.normal(size=3)))
+    return Region(tuple(low + 0.1 * (high - low)), tuple(low + 0.85 * (high - low)), (plane,))
 
 
 @pytest.mark.parametrize("dtype", list(RANGES))
@@ -37,17 +83,50 @@ def test_agrees_with_the_reference(dtype, seed):
     volume = random_volume(seed, dtype)
     camera = random_camera(seed, volume.geometry)
     transfer = HAZE.scaled(*RANGES[dtype])
-    table = extinction_table(transfer)
-    expected = reference.composite(volume, camera, SIZE, table, factor_of(transfer), transfer.shading)
-    found = composited(volume, camera, SIZE, transfer)
-    assert (expected[..., 3] > 0.1).sum() > 10
-    # rays whose light ends within rounding of the threshold may take one segment more or less
-    np.testing.assert_allclose(found, expected, atol=TOLERANCE + 1 / 512, rtol=0)
-    assert np.abs(found - expected)[expected[..., 3] < 0.99].max() < TOLERANCE
+    optics = optics_of(((transfer, 1.0),))
+    expected = reference_volume.composite(volume, camera, SIZE, optics, [factor_of(transfer)], transfer.shading)
+    close(composited(volume, camera, SIZE, transfer), expected)
+
+
+@pytest.mark.parametrize("angle", [0.0, 40.0])
+@pytest.mark.parametrize("seed", [3, 4])
+def test_lights_cuts_and_perspective_agree_with_the_reference(seed, angle):
+    volume = random_volume(seed, "int16")
+    camera = replace(random_camera(seed, volume.geometry), view_angle_deg=angle)
+    transfer = replace(HAZE.scaled(*RANGES["int16"]), shading=replace(HAZE.shading, lights=LAMPS))
+    region = random_cut(seed, volume.geometry)
+    expected = reference_volume.composite(
+        volume, camera, SIZE, optics_of(((transfer, 1.0),)), [factor_of(transfer)], transfer.shading, region
+    )
+    close(composited(volume, camera, SIZE, transfer, region=region), expected)
 
 
 @pytest.mark.parametrize("dtype", ["int16", "float32"])
-def test_leaping_over_bricks_changes_nothing(dtype, monkeypatch):
+@pytest.mark.parametrize("seed", [5, 6])
+def test_structures_and_masks_agree_with_the_reference(dtype, seed):
+    volume = random_volume(seed, dtype)
+    camera = random_camera(seed, volume.geometry)
+    haze, fog = HAZE.scaled(*RANGES[dtype]), FOG.scaled(*RANGES[dtype])
+    labels = random_labels(seed, volume.geometry)
+    styles = {"a": LabelStyle(fog), "b": LabelStyle(opacity=0.3), "c": LabelStyle(visible=False)}
+    region = Region(labels=labels, exclude=("b",)) if seed == 6 else None
+    optics = optics_of(((haze, 1.0), (fog, 1.0), (haze, 0.3)))
+    expected = reference_volume.composite(
+        volume,
+        camera,
+        SIZE,
+        optics,
+        [factor_of(haze), factor_of(fog), factor_of(haze)],
+        haze.shading,
+        mask=~np.isin(labels.labels, [2, 3] if seed == 6 else [3]),
+        styles=np.array([0, 1, 2, 0])[labels.labels],
+    )
+    close(composited(volume, camera, SIZE, haze, labels=labels, label_styles=styles, region=region), expected)
+
+
+@pytest.mark.parametrize("dtype", ["int16", "float32"])
+@pytest.mark.parametrize("dressed", [False, True])
+def test_passing_over_what_is_not_seen_changes_nothing(dtype, dressed):
     rng = np.random.default_rng(3)
     volume = random_volume(9, dtype, (41, 50, 46))
     voxels = np.array(volume.voxels)
@@ -55,20 +134,29 @@ def test_leaping_over_bricks_changes_nothing(dtype, monkeypatch):
     voxels[:20, :30, 10:] = RANGES[dtype][0]
     volume = Volume(voxels, volume.geometry)
     transfer = HAZE.scaled(*RANGES[dtype])
-    camera = random_camera(9, volume.geometry)
-    found = composited(volume, camera, (60, 60), transfer)
+    camera = replace(random_camera(9, volume.geometry), view_angle_deg=30.0 * dressed)
+    labels = random_labels(1, volume.geometry)
+    own = {"a": LabelStyle(FOG.scaled(*RANGES[dtype])), "c": LabelStyle(visible=False)}
+    scene = scene_of(volume, transfer, labels, own) if dressed else scene_of(volume, transfer)
+    found = rendering.composited(scene, camera, (60, 60))
     assert found.max() > 0.02
-    monkeypatch.setattr(rendering, "empty_distances", lambda bricks, *_: np.zeros(bricks.low.shape, np.uint8))
-    assert composited(volume, camera, (60, 60), transfer).tobytes() == found.tobytes()
+    assert (scene.bits != ~np.uint64(0)).any()
+    everywhere = replace(scene, bits=np.full_like(scene.bits, ~np.uint64(0)), leap=np.zeros_like(scene.leap))
+    assert rendering.composited(everywhere, camera, (60, 60)).tobytes() == found.tobytes()
 
 
 def test_the_same_bytes_with_one_thread_and_two():
     volume = random_volume(8, "int16", (21, 30, 26))
     camera = random_camera(8, volume.geometry)
+    transfer, labels = HAZE.scaled(*RANGES["int16"]), random_labels(2, volume.geometry)
+    styles = {"a": LabelStyle(opacity=0.2), "b": LabelStyle(visible=False)}
     results = []
     for threads in (1, 2, 2):
         numba.set_num_threads(threads)
-        results.append(composited(volume, camera, (70, 50), HAZE.scaled(*RANGES["int16"])).tobytes())
+        picture = rendering.render_volume(
+            volume, camera, (70, 50), transfer, labels=labels, label_styles=styles, cinematic=True
+        )
+        results.append(composited(volume, camera, (70, 50), transfer).tobytes() + picture.pixels.tobytes())
     assert results[0] == results[1] == results[2]
 
 
@@ -112,18 +200,33 @@ def test_a_headlight_shades_a_tilted_plane():
     np.testing.assert_allclose(found[:3], expected, atol=0.003)
 
 
-def test_values_beyond_the_outermost_points_stay_inside_the_table(monkeypatch):
+def test_values_beyond_the_outermost_points_stay_inside_the_table():
     """Whatever lies in memory after the table is never read."""
     geometry = stepped((8, 8, 8), (1.0, 1.0, 1.0))
     transfer = TransferFunction(((0, (1, 1, 1)),), ((0, 0.1), (100, 0.2)), shading=None)
-    table, low, width = extinction_table(transfer)
-    walled = np.full((len(table) + 2, table.shape[1]), np.nan)
-    walled[1:-1] = table
-    monkeypatch.setattr(rendering, "extinction_table", lambda _: (walled[1:-1], low, width))
+    optics = optics_of(((transfer, 1.0),))
+    walled = np.full((1, optics.table.shape[1] + 2, 5), np.nan)
+    walled[:, 1:-1] = optics.table
+    walled = Optics(walled[:, 1:-1], optics.low, optics.bin_width, optics.factors, optics.rows_per_gradient)
     for value, opacity in ((-500, 0.1), (5000, 0.2)):
         volume = Volume(np.full(geometry.shape, value, dtype=np.int16), geometry)
-        found = composited(volume, fit_camera(geometry, (7, 7)), (7, 7), transfer)
+        scene = replace(scene_of(volume, transfer), optics=walled)
+        found = rendering.composited(scene, fit_camera(geometry, (7, 7)), (7, 7))
         assert found[3, 3, 3] == pytest.approx(1 - (1 - opacity) ** 8, abs=1e-3)
+
+
+def test_distances_ahead_are_the_sides_of_the_largest_empty_cubes():
+    rng = np.random.default_rng(0)
+    bits = (rng.random((7, 8, 9)) < 0.02).astype(np.uint64)
+    out = np.empty((8, *bits.shape), dtype=np.uint8)
+    forward_distances(bits, out)
+    seeds = np.argwhere(bits)
+    for octant in range(8):
+        way = np.array([-1 if octant & 4 else 1, -1 if octant & 2 else 1, -1 if octant & 1 else 1])
+        for index in np.ndindex(*bits.shape):
+            ahead = (seeds - index) * way
+            ahead = ahead[(ahead >= 0).all(axis=1)]
+            assert out[(octant, *index)] == (ahead.max(axis=1).min() if len(ahead) else 255)
 
 
 def test_distances_are_those_of_the_chessboard():

@@ -52,7 +52,7 @@ def test_a_projection_that_meets_nothing_is_black(volume):
 
 def test_unknown_projection_and_absurd_sizes_are_refused(volume):
     camera = fit_camera(volume.geometry, SIZE)
-    with pytest.raises(UnknownNameError, match="average, minip, mip"):
+    with pytest.raises(UnknownNameError, match=r"average, .*minip, mip"):
         project(volume, camera, SIZE, "median")
     with pytest.raises(ParameterError, match="pixels wide"):
         project(volume, camera, (0, 10), "mip")
@@ -97,6 +97,7 @@ def test_bricks_are_made_once_and_go_with_their_volume(volume):
     first = bricks_of(copy)
     assert bricks_of(copy) is first
     assert first.low.nbytes + first.high.nbytes < copy.voxels.nbytes
+    gc.collect()
     kept = len(_BRICKS)
     del copy
     gc.collect()

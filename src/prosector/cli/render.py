@@ -40,6 +40,7 @@ SKIN_MARGIN_MM = 1.5
 @click.option("--slab", type=float, metavar="MM", help="Show only a slab this thick.")
 @click.option("--slab-center", nargs=3, type=float, metavar="L P H", help="Point in the slab (default: the middle).")
 @click.option("--slab-normal", nargs=3, type=float, metavar="L P H", help="Across the slab (default: the view).")
+@click.option("--cinematic", is_flag=True, help="Ambient occlusion and soft shadows (method volume); slower.")
 @click.option("--remove-table", is_flag=True, help="Show the patient only.")
 @click.option("--bare", is_flag=True, help="No letters, scale bar or captions.")
 @click.option("--banner", is_flag=True, help="Draw the patient's name and ID into the picture.")
@@ -80,6 +81,8 @@ def _recipe(options: dict[str, Any], remove_table: bool, file: str) -> Recipe:
     }
     if options["level"] is not None:
         parameters["level"] = options["level"]
+    if options["cinematic"]:
+        parameters["cinematic"] = True
     if options["window"]:
         parameters["window_center"], parameters["window_width"] = options["window"]
     parameters |= _region(options)

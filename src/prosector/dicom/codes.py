@@ -48,6 +48,8 @@ METHOD_DERIVATIONS = {
     "depth": (MAXIMUM_INTENSITY_PROJECTION,),
     "volume": (VOLUME_RENDERING,),
     "surface": (SURFACE_RENDERING,),
+    "mpr": (MULTIPLANAR_REFORMATTING,),
+    "curved-mpr": (CURVED_MULTIPLANAR_REFORMATTING,),
 }
 """Derivation codes of a rendering's ``method``."""
 

@@ -1,9 +1,8 @@
-"""Volume rendering: colour and opacity composited from front to back along parallel rays.
+"""Volume rendering: colour and opacity composited from front to back.
 
-Between two neighbouring samples the value is taken as linear, and the transfer function is integrated
-exactly over the values in between (pre-integration in one dimension: Engel, Kraus, Ertl, 2001), so that
-thin transparent shells neither vanish nor leave rings. The same tables give the mean value of what is
-seen in a segment; its gradient is taken there, which keeps the shading free of steps.
+Segments between neighbouring samples are integrated exactly over their values (``optics``), so that thin
+transparent shells neither vanish nor leave rings. The gradient is taken at the mean of what is seen in a
+segment, which keeps the shading free of steps.
 """
 
 from __future__ import annotations
@@ -13,19 +12,29 @@ from numba import prange
 
 from prosector.kernels._jit import leaf, outlined, parallel_kernel
 from prosector.kernels.gradient import gradient, to_patient
+from prosector.kernels.light import arriving_at, illuminate
+from prosector.kernels.occupancy import is_seen, octant_of
+from prosector.kernels.optics import (
+    MIXED,
+    between,
+    mixed_color,
+    mixed_depth,
+    row_of,
+    segment_ends,
+    style_of,
+)
 from prosector.kernels.rays import (
     at,
     brick_of,
-    clip_ray,
-    fixed,
     grid_of,
     inverse_of,
     knot,
     last_inside,
-    ray_origin,
+    ray_through,
+    sample,
     sample_any,
     tile_bounds,
-    tile_count,
+    view_direction,
 )
 
 OPAQUE = 1.0 / 512
@@ -34,104 +43,141 @@ half a grey level at most."""
 
 
 @leaf
-def lookup(table, x, column):  # type: ignore[no-untyped-def]
-    """Linear interpolation in one column of a table; ``x`` in rows, inside the table."""
-    row = np.uint64(np.int64(x))
-    fraction = x - np.float64(row)
-    low = table[row, column]
-    return low + fraction * (table[row + np.uint64(1), column] - low)
+def share_and_style(masks, grid, ray, span):  # type: ignore[no-untyped-def]
+    """Weight (0 to 1) and style (or MIXED) in the middle of a segment, and that position."""
+    weights, styles = masks
+    position = (np.int64(0), np.int64(0), np.int64(0))
+    share, style = 1.0, np.int64(0)
+    if weights.size > 1 or styles.size > 1:
+        position = at(ray[0], ray[1], 0.5 * (span[0] + span[1]))
+        if weights.size > 1:
+            share = np.float64(sample(weights, grid, position)) / 255.0
+        if styles.size > 1 and share > 0.0:
+            style = style_of(styles, grid, position)
+    return share, style, position
 
 
 @leaf
-def segment_ends(table, scale, before, after):  # type: ignore[no-untyped-def]
-    """The two values of a segment in table rows, at least one row apart and half a row from the ends."""
-    top = np.float64(table.shape[0]) - 2.0
-    a = min(max((np.float64(before) - scale[0]) * scale[1], 1.0), top)
-    b = min(max((np.float64(after) - scale[0]) * scale[1], 1.0), top)
-    if abs(b - a) >= 1.0:
-        return a, b
-    middle = 0.5 * (a + b)
-    return middle - 0.5, middle + 0.5
-
-
-@leaf
-def row_of(table, x, column):  # type: ignore[no-untyped-def]
-    """As ``lookup``, constant beyond the last row; what is not a number counts as beyond."""
-    top = np.float64(table.shape[0]) - 1.000001
-    if not x < top:
-        x = top
-    return lookup(table, x, column)
-
-
-@leaf
-def shade(flat, grid, position, value, shading):  # type: ignore[no-untyped-def]
-    """Gradient opacity, colour factor and highlight at a position, under a headlight."""
-    to_lps, forward, factors, rows_per_gradient, lights = shading
+def shade(scene, ray, t, value):  # type: ignore[no-untyped-def]
+    """Gradient table row, and light (six factors as ``illuminate`` gives), ``t`` steps along a ray."""
+    flat, grid, scale = scene[0], scene[1], scene[3]
+    to_lps, lamps, gloss, light = scene[4]
+    position = at(ray[0], ray[1], t)
     gx, gy, gz = to_patient(to_lps, gradient(flat, grid, position, value))
     magnitude = np.sqrt(gx * gx + gy * gy + gz * gz)
-    cosine = 1.0
+    normal = (0.0, 0.0, 0.0)
     if magnitude > 0.0:
-        cosine = abs(gx * forward[0] + gy * forward[1] + gz * forward[2]) / magnitude
-    x = cosine * np.float64(lights.shape[0] - 1)
-    return row_of(factors, magnitude * rows_per_gradient, 0), row_of(lights, x, 0), row_of(lights, x, 1)
+        inverse = 1.0 / magnitude
+        normal = (gx * inverse, gy * inverse, gz * inverse)
+    arriving = (1.0, 1.0)
+    if light.size > 2:
+        arriving = arriving_at(light, (scale[6], scale[7], scale[8]), position)
+    lit = illuminate(normal, scene[6], lamps, gloss, (scale[4], scale[5]), arriving)
+    return magnitude * scale[3], lit
 
 
 @leaf
 def composite_segment(scene, ray, span, values, seen):  # type: ignore[no-untyped-def]
     """Add one segment to (r, g, b, light left); ``span`` and ``values`` at its two ends, in steps."""
-    flat, grid, table, scale, shading = scene
-    red, green, blue, left = seen
-    a, b = segment_ends(table, scale, values[0], values[1])
-    depth = lookup(table, b, 0) - lookup(table, a, 0)
+    grid, (table, factors), scale = scene[1], scene[2], scene[3]
+    ends = segment_ends(table.shape[1], scale, values[0], values[1])
+    if table.shape[0] == 1 and between(table, 0, ends, 0) == 0.0:
+        return seen
+    share, style, middle = share_and_style(scene[5], grid, ray, span)
+    if share == 0.0:
+        return seen
+    if style == MIXED:
+        depth, moment = mixed_depth(table, scene[5][1], grid, middle, ends)
+    else:
+        depth, moment = between(table, style, ends, 0), between(table, style, ends, 1)
     if depth == 0.0:
         return seen
-    opening, factor, highlight = 1.0, 1.0, 0.0
-    if shading[4].shape[0] > 1:
-        mean = (lookup(table, b, 1) - lookup(table, a, 1)) / depth
-        where = min(max((mean - a) / (b - a), 0.0), 1.0)
-        position = at(ray[0], ray[1], span[0] + where * (span[1] - span[0]))
+    x, lit = 0.0, (1.0, 1.0, 1.0, 0.0, 0.0, 0.0)
+    if scene[4][2].shape[1] > 1:
+        where = min(max((moment / depth - ends[0]) / (ends[1] - ends[0]), 0.0), 1.0)
         value = np.float32(values[0] + np.float32(where) * (values[1] - values[0]))
-        opening, factor, highlight = shade(flat, grid, position, value, shading)
-    thickness = depth / (b - a) * (span[1] - span[0]) * opening * scale[2]
-    alpha = left * (1.0 - np.exp(-thickness))
-    share = alpha / depth * factor
-    red += share * (lookup(table, b, 2) - lookup(table, a, 2)) + alpha * highlight
-    green += share * (lookup(table, b, 3) - lookup(table, a, 3)) + alpha * highlight
-    blue += share * (lookup(table, b, 4) - lookup(table, a, 4)) + alpha * highlight
-    return red, green, blue, left - alpha
+        x, lit = shade(scene, ray, span[0] + where * (span[1] - span[0]), value)
+    if style == MIXED:
+        depth, red, green, blue = mixed_color(table, scene[5][1], grid, middle, ends, factors, x)
+    else:
+        opening = row_of(factors, style, x)
+        depth *= opening
+        red = opening * between(table, style, ends, 2)
+        green = opening * between(table, style, ends, 3)
+        blue = opening * between(table, style, ends, 4)
+    if depth == 0.0:
+        return seen
+    alpha = seen[3] * (1.0 - np.exp(-depth / (ends[1] - ends[0]) * (span[1] - span[0]) * share * scale[2]))
+    part = alpha / depth
+    return (
+        seen[0] + part * red * lit[0] + alpha * lit[3],
+        seen[1] + part * green * lit[1] + alpha * lit[4],
+        seen[2] + part * blue * lit[2] + alpha * lit[5],
+        seen[3] - alpha,
+    )
 
 
 @leaf
-def cast(scene, leap, ray, inverse):  # type: ignore[no-untyped-def]
-    """Composite one ray, from ``ray[4]`` to ``ray[5]`` in steps.
+def cast_brick(scene, bits, ray, run, state, seen):  # type: ignore[no-untyped-def]
+    """Composite the knots of a ray from ``run[0]`` to ``run[1]``, which lie in one brick.
 
-    Knots are the whole steps in between and the two ends. Bricks that the transfer function leaves
-    transparent are crossed in one leap; a segment whose ends lie in two of them is transparent as well,
-    since neighbouring bricks share voxels.
+    ``state``: distance and value of the knot before, whether that value is known, and whether its block is
+    seen. A segment is passed over where the blocks of both of its ends are not; where one is seen and the
+    value at the other end is not known yet, that is made up for.
     """
     flat, grid = scene[0], scene[1]
-    seen = (0.0, 0.0, 0.0, 1.0)
-    n, last = np.int64(np.floor(ray[4])), np.int64(np.ceil(ray[5]))
-    t_before, before, have, was_visible = ray[4], np.float32(0.0), False, False
-    while n <= last and seen[3] > OPAQUE:
-        brick = brick_of(grid, knot(ray, n)[1])
-        distance = np.int64(leap[np.uint64(brick[0]), np.uint64(brick[1]), np.uint64(brick[2])])
-        end = last_inside(brick, max(distance - 1, 0), ray[0], inverse, n, last)
-        stop = end
-        if distance > 0:
-            if not was_visible:
-                n, have = end, False
-            stop = n
-        for m in range(n, stop + 1):
-            t, position = knot(ray, m)
+    t_before, before, have, was = state
+    m, first = run[0], np.int64(np.floor(ray[4]))
+    catching_up = False
+    while m <= run[1]:
+        t, position = knot(ray, m)
+        now = is_seen(bits, grid, position)
+        if (now or was) and not have and not catching_up and m > first:
+            catching_up = True
+            m -= 1
+            continue
+        if now or was or catching_up:
             after = sample_any(flat, grid, position)
             if have and before == before and after == after:
                 seen = composite_segment(scene, ray, (t_before, t), (before, after), seen)
                 if not seen[3] > OPAQUE:
                     break
-            t_before, before, have = t, after, True
-        was_visible = distance == 0
-        n = stop + 1
+            t_before, before = t, after
+            have = True
+        else:
+            have = False
+        if not catching_up:
+            was = now
+        catching_up = False
+        m += 1
+    return (t_before, before, have, was), seen
+
+
+@leaf
+def cast(scene, leap, bits, ray, inverse):  # type: ignore[no-untyped-def]
+    """Composite one ray, from ``ray[4]`` to ``ray[5]`` in steps.
+
+    Knots are the whole steps in between and the two ends. Bricks in which nothing is seen are crossed in
+    one leap.
+    """
+    grid = scene[1]
+    seen = (0.0, 0.0, 0.0, 1.0)
+    n, last = np.int64(np.floor(ray[4])), np.int64(np.ceil(ray[5]))
+    state = (ray[4], np.float32(0.0), False, False)
+    octant = octant_of(inverse)
+    while n <= last and seen[3] > OPAQUE:
+        brick = brick_of(grid, knot(ray, n)[1])
+        bk, bj, bi = np.uint64(brick[0]), np.uint64(brick[1]), np.uint64(brick[2])
+        distance = np.int64(leap[octant, bk, bj, bi])
+        end = last_inside(brick, max(distance - 1, 0), ray[0], inverse, n, last)
+        if distance > 0 and not state[3]:
+            state = (ray[4], np.float32(0.0), False, False)
+        else:
+            stop = n if distance > 0 else end
+            state, seen = cast_brick(scene, bits[bk, bj, bi], ray, (n, stop), state, seen)
+            if stop < end:
+                state = (ray[4], np.float32(0.0), False, False)
+        n = end + 1
     red, green, blue, left = seen
     if left > OPAQUE:
         return seen
@@ -140,20 +186,18 @@ def cast(scene, leap, ray, inverse):  # type: ignore[no-untyped-def]
 
 
 @outlined
-def cast_tile(number, voxels, leap, frame, table, scale, to_lps, forward, factors, lights, out):  # type: ignore[no-untyped-def]
+def cast_tile(number, voxels, leap, bits, frame, planes, tables, scale, shading, masks, out):  # type: ignore[no-untyped-def]
     """Fill one tile of ``raycast``."""
     flat, grid = voxels.reshape(voxels.size), grid_of(voxels.shape)
-    step = (frame[3, 0], frame[3, 1], frame[3, 2])
-    inverse, pace = inverse_of(step), fixed(step)
-    scene = (flat, grid, table, scale, (to_lps, forward, factors, scale[3], lights))
+    flat_masks = (masks[0].reshape(masks[0].size), masks[1].reshape(masks[1].size))
     row0, row1, column0, column1 = tile_bounds(number, out.shape)
     for row in range(row0, row1):
         for column in range(column0, column1):
-            origin = ray_origin(frame, row, column)
-            t_in, t_out = clip_ray(origin, step, voxels.shape)
+            ray = ray_through(frame, planes, voxels.shape, row, column)
             seen = (0.0, 0.0, 0.0, 1.0)
-            if t_in < t_out:
-                seen = cast(scene, leap, (origin, step, fixed(origin), pace, t_in, t_out), inverse)
+            if ray[4] < ray[5]:
+                scene = (flat, grid, tables, scale, shading, flat_masks, view_direction(frame, row, column))
+                seen = cast(scene, leap, bits, ray, inverse_of(ray[1]))
             out[row, column, 0] = seen[0]
             out[row, column, 1] = seen[1]
             out[row, column, 2] = seen[2]
@@ -161,15 +205,26 @@ def cast_tile(number, voxels, leap, frame, table, scale, to_lps, forward, factor
 
 
 @parallel_kernel
-def raycast(voxels, leap, frame, table, scale, to_lps, forward, factors, lights, out):  # type: ignore[no-untyped-def]
-    """Composite every ray into ``out`` (height, width, 4) float32: colour times opacity, and opacity.
+def raycast(voxels, leap, bits, frame, planes, tables, scale, shading, masks, tiles, out):  # type: ignore[no-untyped-def]
+    """Composite the rays of the tiles from ``tiles[0]`` to before ``tiles[1]`` into ``out``.
 
-    leap : uint8, distance of every brick to the nearest visible one; frame : as in ``projection``;
-    table : (rows, 5) float64, running integrals over the values of extinction, extinction × row,
-    extinction × red, green, blue; scale : value of row 0, rows per value, mm per step, gradient rows per
-    (value per mm); to_lps : transposed inverse of the affine; forward : viewing direction (LPS);
-    factors : (rows, 1) float64, gradient opacity; lights : (rows, 2) float64, factor for the colour and
-    white highlight for cosines from 0 to 1, or a single row where no gradient is needed.
+    leap : as ``forward_distances`` gives; bits : as
+    ``seen_blocks`` gives; frame, planes : the camera's rays and what they are clipped to, see ``rays``.
+
+    tables : (styles, rows, 5) float64, running integrals over the values of extinction, extinction × row,
+    extinction × red, green, blue; and (styles, rows) float64, gradient opacity.
+
+    scale : value of row 0, rows per value, mm per step, gradient rows per (value per mm), ambient, diffuse,
+    sizes of the light volume's cells in voxels.
+
+    shading : transposed inverse of the affine; (lamps, 6) float64, direction (LPS) and colour; (1, rows)
+    float64, highlight by cosine, a single row where no gradient is needed; light volume as ``spread_light``
+    gives, or a single cell.
+
+    masks : uint8 (k, j, i), weights of what is shown, and style of every voxel; a single voxel where all is
+    shown, or all is of style 0.
+
+    out : (height, width, 4) float32: colour times opacity, and opacity.
     """
-    for number in prange(tile_count(out.shape)):
-        cast_tile(number, voxels, leap, frame, table, scale, to_lps, forward, factors, lights, out)
+    for number in prange(tiles[1] - tiles[0]):
+        cast_tile(number + tiles[0], voxels, leap, bits, frame, planes, tables, scale, shading, masks, out)

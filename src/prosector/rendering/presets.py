@@ -191,7 +191,7 @@ def _parse(name: str, row: Mapping[str, Any]) -> Preset:
         color=tuple((float(value), _rgb(text)) for value, text in row["color"]),
         opacity=_points(row["opacity"]),
         gradient_opacity=_points(row["gradient_opacity"]),
-        shading=Shading(**{key: float(value) for key, value in row["shading"].items()}),
+        shading=_shading(row["shading"]),
     )
     look = ResolvedPreset(
         name=name,
@@ -201,6 +201,13 @@ def _parse(name: str, row: Mapping[str, Any]) -> Preset:
         color_rgb=_rgb(row["surface"]["color"]),
     )
     return Preset(name, row["description"], row["modality"], look)
+
+
+def _shading(row: Mapping[str, Any]) -> Shading:
+    ambient, diffuse, specular, shininess = (
+        float(row[name]) for name in ("ambient", "diffuse", "specular", "shininess")
+    )
+    return Shading(ambient, diffuse, specular, shininess)
 
 
 def _points(rows: list[list[float]]) -> tuple[tuple[float, float], ...]:
