@@ -41,7 +41,7 @@ def shown(volume, method="mip", labels=None, **parameters):
 
 
 def test_crop_clip_and_slab_cut_the_same_half(volume):
-    whole = np.nansum(shown(volume, "sum").values > 0)
+    whole = (shown(volume).values > 0).sum()
     assert whole > 200
     ways = (
         {"crop_lps": [0, -50, -50, 50, 50, 50]},
@@ -59,7 +59,9 @@ def test_structures_are_chosen_by_name(volume, labels):
     left = shown(volume, labels=labels, include=["left half"]).values
     right = shown(volume, labels=labels, exclude=["left half"]).values
     assert np.flatnonzero(np.isfinite(left).any(axis=0)).min() >= 19
-    assert np.flatnonzero(np.isfinite(right).any(axis=0)).max() <= 20
+    bright = np.flatnonzero((right > 0).any(axis=0))  # what has no label is left in
+    assert len(bright) > 5
+    assert bright.max() <= 20
     with pytest.raises(ParameterError, match="input 'labels'"):
         shown(volume, include=["left half"])
 
