@@ -7,6 +7,7 @@ patches are kept: the captions of a cine are drawn once, not once a frame.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -22,7 +23,8 @@ SMALLEST_TEXT_PX = 6
 FINE_PX = 1600
 """The finer grid of a picture has about this many points along its shorter side, at most four a pixel."""
 
-TILE_PX = 128
+TILE_PX = 64
+HALO_STRENGTH = [min(230, v * 3 // 2) for v in range(256)]
 
 Ink = tuple[int, int, int]
 Font = ImageFont.ImageFont | ImageFont.FreeTypeFont
@@ -91,7 +93,7 @@ class Sheet:
     def __init__(self, style: Style) -> None:
         self.style = style
         self._masks: dict[Ink, Image.Image] = {}
-        self._touched: set[tuple[int, int]] = set()
+        self._touched: dict[Ink, set[tuple[int, int]]] = {OUTLINE: set()}
         self._halo = self._blank()
 
     def text(self, at: tuple[float, float], text: str, size: int, anchor: str, ink: Ink) -> None:
@@ -118,30 +120,31 @@ class Sheet:
     def lay(self, at: tuple[float, float], patch: Patch, ink: Ink) -> None:
         """Lay a patch down; where patches overlap, the stronger counts."""
         corner = (round(at[0]) + patch.offset[0], round(at[1]) + patch.offset[1])
-        for mask, part in ((self._mask(ink), patch.ink), (self._halo, patch.halo)):
+        for color, mask, part in ((ink, self._mask(ink), patch.ink), (OUTLINE, self._halo, patch.halo)):
             box = (*corner, corner[0] + part.width, corner[1] + part.height)
             mask.paste(ImageChops.lighter(mask.crop(box), part), corner)
-            self._touch(box)
+            self._touched[color].update(self._tiles(box))
 
     def onto(self, pixels: Array) -> Array:
         """Darken under the halo, then lay the inks on in the order in which they were first used."""
         image = Image.fromarray(np.array(pixels))
         for ink, mask in ((OUTLINE, self._halo), *self._masks.items()):
-            for left, top in sorted(self._touched):
+            for left, top in sorted(self._touched[ink]):
                 box = (left, top, min(left + TILE_PX, image.width), min(top + TILE_PX, image.height))
                 image.paste(ink, box, mask.crop(box))
         return np.asarray(image)
 
-    def _touch(self, box: tuple[int, int, int, int]) -> None:
-        """Remember the tiles that something was drawn in: most of a picture is left as it is."""
+    def _tiles(self, box: tuple[int, int, int, int]) -> Iterator[tuple[int, int]]:
+        """Corners of the tiles that a box lies in: most of a picture is left as it is."""
         left, top = max(0, box[0]), max(0, box[1])
         right, bottom = min(self.style.width, box[2]), min(self.style.height, box[3])
         for x in range(left // TILE_PX * TILE_PX, right, TILE_PX):
-            self._touched.update((x, y) for y in range(top // TILE_PX * TILE_PX, bottom, TILE_PX))
+            yield from ((x, y) for y in range(top // TILE_PX * TILE_PX, bottom, TILE_PX))
 
     def _mask(self, ink: Ink) -> Image.Image:
         if ink not in self._masks:
             self._masks[ink] = self._blank()
+            self._touched[ink] = set()
         return self._masks[ink]
 
     def _blank(self) -> Image.Image:
@@ -167,7 +170,7 @@ def text_patch(text: str, size: int, anchor: str, halo: int, fine: int) -> Patch
 
 def softened(halo: Image.Image, width: int) -> Image.Image:
     """A halo with a soft border, not quite black."""
-    return halo.filter(ImageFilter.GaussianBlur(width)).point(lambda v: min(230, v * 3 // 2))
+    return halo.filter(ImageFilter.GaussianBlur(width)).point(HALO_STRENGTH)
 
 
 @lru_cache(maxsize=64)
