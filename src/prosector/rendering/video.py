@@ -72,7 +72,7 @@ def write_mp4(path: str | Path, cine: Cine) -> None:
 def _encode(av: ModuleType, container: Any, frames: Array, rate: Fraction) -> None:
     stream = container.add_stream("libx264", rate=rate)
     stream.width, stream.height, stream.pix_fmt = frames.shape[2], frames.shape[1], "yuv420p"
-    stream.options = {"crf": str(H264_QUALITY), "preset": "fast", "bf": "2"}
+    stream.options = {"crf": str(H264_QUALITY), "preset": "veryfast", "bf": "2"}
     context = stream.codec_context
     context.thread_count = 1
     context.color_primaries = context.color_trc = context.colorspace = BT709
