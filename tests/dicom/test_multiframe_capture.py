@@ -9,11 +9,12 @@ import numpy as np
 import pydicom
 import pytest
 import SimpleITK
-from derived_objects import BARE, CREATED, SOURCE, assert_valid
+from derived_objects import BARE, CREATED, REAL_SERIES, SOURCE, assert_valid
 
 from prosector.dicom.codes import METHOD_DERIVATIONS
 from prosector.dicom.derived import derive_series, write_dicom
 from prosector.dicom.multiframe_capture import build_multiframe_capture
+from prosector.dicom.read import read_series
 from prosector.errors import NoDicomSourceError, ParameterError
 from prosector.model.camera import fit_camera, orientation_letters
 from prosector.model.cine import Cine
@@ -125,3 +126,13 @@ def test_what_cannot_be_written_is_refused():
     object.__setattr__(many, "frames", np.broadcast_to(frame, (90, 4096, 4096, 3)))
     with pytest.raises(ParameterError, match="4 GiB"):
         capture(cine=many)
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize("folder", REAL_SERIES[:2])
+def test_real_series_give_valid_objects_in_their_study(real_data, tmp_path, folder):
+    volume = read_series(real_data / folder)
+    read = written(tmp_path, capture(volume.source))
+    assert read.StudyInstanceUID == volume.source.study.instance_uid
+    assert len(read.SourceImageSequence) == volume.geometry.shape[0]
+    np.testing.assert_array_equal(read.pixel_array, cine_of().frames)
