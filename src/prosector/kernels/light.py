@@ -128,18 +128,6 @@ def depth_along(extinction, start, way, lengths):  # type: ignore[no-untyped-def
 
 
 @leaf
-def has_neighbour(extinction, k, j, i):  # type: ignore[no-untyped-def]
-    """Whether any of the 27 cells around holds something; light elsewhere is never looked up."""
-    nk, nj, ni = extinction.shape
-    for a in range(max(k - 1, 0), min(k + 2, nk)):
-        for b in range(max(j - 1, 0), min(j + 2, nj)):
-            for c in range(max(i - 1, 0), min(i + 2, ni)):
-                if extinction[a, b, c] > 0.0:
-                    return True
-    return False
-
-
-@leaf
 def transmitted(extinction, start, ways, lengths, mm):  # type: ignore[no-untyped-def]
     """Mean share of light that comes in along several ways; ``mm`` is the length of a step."""
     total = 0.0
@@ -150,18 +138,18 @@ def transmitted(extinction, start, ways, lengths, mm):  # type: ignore[no-untype
 
 
 @parallel_kernel
-def spread_light(extinction, around, near, cone, far, mm, out):  # type: ignore[no-untyped-def]
+def spread_light(extinction, wanted, around, near, cone, far, mm, out):  # type: ignore[no-untyped-def]
     """Fill ``out`` (k, j, i, 2) uint8: openness, and share of the lamp, 255 for all of it.
 
-    around : (n, 3) float64, ways evenly over the sphere, cells per step of ``mm``; near : lengths of their
-    stretches in steps; cone, far : the same towards the lamp. A flat surface sees half of the sphere and
-    counts as wholly open.
+    wanted : bool, the cells that matter; the others get all light; around : (n, 3) float64, ways evenly over
+    the sphere, cells per step of ``mm``; near : lengths of their stretches in steps; cone, far : the same
+    towards the lamp. A flat surface sees half of the sphere and counts as wholly open.
     """
     for k in prange(out.shape[0]):
         for j in range(out.shape[1]):
             for i in range(out.shape[2]):
                 open_share, lamp_share = 1.0, 1.0
-                if has_neighbour(extinction, k, j, i):
+                if wanted[k, j, i]:
                     start = (np.float64(k), np.float64(j), np.float64(i))
                     open_share = min(2.0 * transmitted(extinction, start, around, near, mm), 1.0)
                     lamp_share = transmitted(extinction, start, cone, far, mm)

@@ -11,6 +11,7 @@ from prosector.model.window import Window
 from prosector.pipeline.parameters import REQUIRED, Parameter
 from prosector.pipeline.pictures import VIEW_PARAMETERS, WINDOW_PARAMETERS, camera_of
 from prosector.pipeline.pictures import settle as settle_view
+from prosector.pipeline.regions import REGION_PARAMETERS
 
 Settings = dict[str, Any]
 
@@ -37,7 +38,7 @@ CURVE_PARAMETERS = (
     *SLAB_PARAMETERS,
 )
 
-UNUSED = {"view_angle_deg": 0.0, "slab_thickness_mm": 0.0, "slab_center_lps": [], "slab_normal_lps": []}
+UNUSED = {parameter.name: parameter.default for parameter in REGION_PARAMETERS}
 """What settling a view asks for and a plane does not have."""
 
 
