@@ -169,7 +169,7 @@ def test_every_method_has_a_default_that_fits(method):
 
 
 def test_unknown_methods_and_modalities_are_named():
-    with pytest.raises(UnknownNameError, match="average, minip, mip, surface, volume"):
+    with pytest.raises(UnknownNameError, match="average, closest, depth, minip, mip, sum, surface, volume"):
         presets.default_for("CT", "xray")
     with pytest.raises(UnknownNameError, match="CT, MR"):
         presets.default_for("US", "mip")

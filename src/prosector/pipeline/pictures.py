@@ -51,7 +51,7 @@ MINIMUM_INSET_MM = 5.0
 """Skin, and what the border of a body mixes with air, is darker than all that lies inside."""
 
 LOOKS_LIKE = {"closest": "mip", "depth": "mip", "sum": "average"}
-"""Methods that take the preset of another one."""
+"""Projections that take the window of another one."""
 
 
 def settle(method: str, volume: Volume, settings: Settings) -> Settings:
@@ -61,9 +61,7 @@ def settle(method: str, volume: Volume, settings: Settings) -> Settings:
     for name, value in (("azimuth_deg", azimuth), ("elevation_deg", elevation)):
         if settled[name] is None:
             settled[name] = value if settled["view"] or settings["azimuth_deg"] is None else 0.0
-    settled["preset"] = settled["preset"] or presets.default_for(
-        presets.modality_of(volume), LOOKS_LIKE.get(method, method)
-    )
+    settled["preset"] = settled["preset"] or presets.default_for(presets.modality_of(volume), method)
     look = presets.preset(settled["preset"]).resolved(volume)
     if "level" in settled and settled["level"] is None:
         settled["level"] = float(look.level)

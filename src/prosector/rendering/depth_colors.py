@@ -35,9 +35,3 @@ def colored_by_depth(grey: Array, depth_mm: Array, ends_mm: tuple[float, float])
     knots = np.arange(len(SCALE_RGB))
     colors = np.stack([np.interp(place, knots, [c[n] for c in SCALE_RGB]) for n in range(3)], axis=-1)
     return np.rint(colors * grey[..., np.newaxis]).astype(np.uint8)
-
-
-def legend(ends_mm: tuple[float, float]) -> str:
-    """The scale in words."""
-    near, far = ends_mm
-    return f"red nearest to blue {far - near:.0f} mm deeper"

@@ -26,6 +26,9 @@ METHOD_WORDS = MappingProxyType(
         "mip": "Maximum intensity projection",
         "minip": "Minimum intensity projection",
         "average": "Average intensity projection",
+        "sum": "Sum projection",
+        "closest": "Closest-vessel projection",
+        "depth": "Maximum intensity, red near to blue far",
         "volume": "Volume rendering",
         "surface": "Shaded surface",
     }
