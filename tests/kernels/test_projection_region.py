@@ -17,7 +17,7 @@ from prosector.model.volume import Volume
 from prosector.rendering.projection import METHODS, projected, projected_values
 from prosector.rendering.rays import bricks_of, shown_of
 
-SIZE = (6, 5)
+SIZE = (8, 7)
 
 RELATIVE_TOLERANCE = 2e-5
 
@@ -42,7 +42,8 @@ def random_region(kind: str, volume: Volume, seed: int) -> Region | None:
     if kind == "slab":
         return Region.slab(point, normal, 0.4 * float(extent.min()))
     if kind == "box and planes":
-        planes = (ClipPlane(behind(point, normal), normal), ClipPlane(behind(point, rng.normal(size=3)), normal))
+        other = tuple(rng.normal(size=3))
+        planes = (ClipPlane(behind(point, normal), normal), ClipPlane(behind(point, other), other))
         return Region(tuple(center - 0.4 * extent), tuple(center + 0.35 * extent), planes)
     labels = blobs(volume, seed)
     if kind == "labels":
@@ -82,9 +83,16 @@ def test_agrees_with_the_reference(kind, angle, method):
     expected = reference.region_projection(volume, camera, SIZE, method, region, threshold)
     values, depth = projected(volume, camera, SIZE, method, region, threshold)
     found = values if depth is None else depth
-    assert np.isfinite(expected).sum() > 5
+    assert np.isfinite(expected).sum() > 3
     assert np.array_equal(np.isnan(found), np.isnan(expected))
-    scale = np.ptp(RANGES[dtype]) if method != "depth" else 1.0
+    scale = np.ptp(RANGES[dtype])
+    if method == "depth":  # near the border two samples may have the same value but for rounding
+        for row, column in np.argwhere(np.isfinite(expected)):
+            at = reference.samples(volume, camera, SIZE, row, column, region)
+            value = min(at, key=lambda pair: abs(pair[0] - found[row, column]))[1]
+            most = max(v for _, v in at if np.isfinite(v))
+            assert value == pytest.approx(most, abs=RELATIVE_TOLERANCE * scale)
+        return
     if method == "sum":
         scale *= float(np.nanmax(np.abs(expected))) / np.ptp(RANGES[dtype]) + 1
     np.testing.assert_allclose(found, expected, atol=RELATIVE_TOLERANCE * scale, rtol=0)
