@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -158,12 +159,12 @@ def _read_plane(frame: Frame, plan: _Plan, background: float, out: Array) -> int
         if stored is not out:
             out[...] = stored
         if mask is not None:
-            out[mask] = _stored_background(out.dtype, slope, intercept, background)
+            np.copyto(out, out.dtype.type(_stored_background(out.dtype, slope, intercept, background)), where=mask)
     else:
         _scale_into(stored, slope, intercept, plan, out)
         if mask is not None:
-            out[mask] = background
-    return 0 if mask is None else int(mask.sum())
+            np.copyto(out, out.dtype.type(background), where=mask)
+    return 0 if mask is None else int(np.count_nonzero(mask))
 
 
 def _scale_into(stored: Array, slope: float, intercept: float, plan: _Plan, out: Array) -> None:
@@ -194,12 +195,15 @@ def _clear_unused_bits(stored: Array, frame: Frame) -> Array:
     above = allocated - bits - below
     if above <= 0 and below == 0:
         return stored
-    shifted = stored << stored.dtype.type(above) if above > 0 else stored
-    cleared = shifted >> stored.dtype.type(max(above, 0) + below)
-    if stored.flags.writeable:
-        stored[...] = cleared
+    if not stored.flags.writeable:
+        stored = stored.copy()
+    if stored.dtype.kind == "u" and below == 0:
+        np.bitwise_and(stored, stored.dtype.type((1 << bits) - 1), out=stored)
         return stored
-    return np.asarray(cleared)
+    if above > 0:
+        np.left_shift(stored, stored.dtype.type(above), out=stored)
+    np.right_shift(stored, stored.dtype.type(max(above, 0) + below), out=stored)
+    return stored
 
 
 def padding_of(frame: Frame) -> Padding | None:
@@ -215,7 +219,13 @@ def _padding_mask(stored: Array, frame: Frame) -> Array | None:
     padding = padding_of(frame)
     if padding is None:
         return None
-    mask = stored == padding.low if padding.low == padding.high else (stored >= padding.low) & (stored <= padding.high)
+    low, high = padding.low, padding.high
+    if stored.dtype.kind in "iu":  # compared in their own type: with a float, numpy would widen the whole plane
+        info = np.iinfo(stored.dtype)
+        if high < info.min or low > info.max:
+            return None
+        low, high = max(math.ceil(low), info.min), min(math.floor(high), info.max)
+    mask = stored == low if low == high else (stored >= low) & (stored <= high)
     return mask if mask.any() else None
 
 
