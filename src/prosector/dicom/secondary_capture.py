@@ -127,7 +127,8 @@ def _add_image(dataset: Dataset, rendering: Rendering) -> None:
     """General Image (C.7.6.1), Image Pixel (C.7.6.3) and the spacing of the SC Image module."""
     letters = rendering.letters or orientation_letters(rendering.camera)
     # towards the right end of the rows and the bottom end of the columns (C.7.6.1.1.1)
-    dataset.PatientOrientation = [letters["right"], letters["bottom"]]
+    curved = rendering.method == "curved-mpr"  # its directions change from row to row: none is true of all
+    dataset.PatientOrientation = None if curved else [letters["right"], letters["bottom"]]
     if rendering.camera.is_parallel:
         add_pixel_spacing(dataset, rendering.pixel_spacing_mm)
     add_true_color(dataset, rendering.pixels, rendering.burned_in_identity)
