@@ -246,6 +246,7 @@ def region_projection(
     method: str,
     region: Region | None = None,
     threshold: float = 0.0,
+    drop: float = 0.0,
 ) -> Array:
     """Any projection in a region; ``depth`` gives the distance of the maximum in mm."""
     out = np.full((size[1], size[0]), np.nan)
@@ -258,7 +259,7 @@ def region_projection(
         if method == "depth":
             out[row, column] = finite[int(np.argmax(values))][0]
         elif method == "closest":
-            out[row, column] = next((v for v in peaks([v for _, v in found], threshold)), max(values))
+            out[row, column] = first_peak([v for _, v in found], threshold, drop, max(values))
         elif method == "sum":
             out[row, column] = sum(values) * step_length(volume.geometry)
         else:
@@ -266,7 +267,14 @@ def region_projection(
     return out
 
 
-def peaks(values: list[float], threshold: float) -> list[float]:
-    """Local maxima of at least ``threshold``: the next sample is lower, or nothing, or the ray ends."""
-    after = [*values[1:], np.nan]
-    return [v for v, w in zip(values, after, strict=True) if v >= threshold and not w >= v]
+def first_peak(values: list[float], threshold: float, drop: float, otherwise: float) -> float:
+    """Greatest value from the first of at least ``threshold`` until they fall by more than ``drop``."""
+    start = next((n for n, v in enumerate(values) if v >= threshold), None)
+    if start is None:
+        return otherwise
+    best = values[start]
+    for v in values[start + 1 :]:
+        if not v >= best - drop:
+            break
+        best = max(best, v)
+    return best

@@ -80,8 +80,9 @@ def test_agrees_with_the_reference(kind, angle, method):
     camera = replace(camera, center_lps=volume.geometry.center_lps)
     region = random_region(kind, volume, seed)
     threshold = threshold_of(dtype)
-    expected = reference.region_projection(volume, camera, SIZE, method, region, threshold)
-    values, depth = projected(volume, camera, SIZE, method, region, threshold)
+    drop = 0.1234 * np.ptp(RANGES[dtype]) * (seed % 3)
+    expected = reference.region_projection(volume, camera, SIZE, method, region, threshold, drop)
+    values, depth = projected(volume, camera, SIZE, method, region, threshold, drop)
     found = values if depth is None else depth
     assert np.isfinite(expected).sum() > 3
     assert np.array_equal(np.isnan(found), np.isnan(expected))

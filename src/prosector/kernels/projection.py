@@ -90,29 +90,31 @@ def total_of(scene, states, ray, inverse):  # type: ignore[no-untyped-def]
 
 
 @leaf
-def first_peak(scene, bound, states, ray, inverse, threshold):  # type: ignore[no-untyped-def]
-    """First value of at least ``threshold`` that the next sample falls below; NaN where none reaches it.
+def first_peak(scene, bound, states, ray, inverse, threshold, drop):  # type: ignore[no-untyped-def]
+    """Greatest value, from the first that reaches ``threshold``, before a fall; NaN where none reaches it.
 
-    The end of the ray, a value below the threshold and a sample that is nothing are falls too.
+    A fall is a value that lies more than ``drop`` below the greatest so far, a sample that is nothing, and the
+    end of the ray.
     """
     first, last = sample_range(ray)
-    before = np.float32(np.nan)
+    best = np.float32(np.nan)
     n = np.int64(first)
     while n <= last:
         brick = brick_of(scene[1], nth(ray[2], ray[3], n))
         end = last_inside(brick, 0, ray[0], inverse, n, last)
         state = state_at(states, brick)
-        reached = state != SHOWN_NOT and state_at(bound, brick) >= threshold
-        if not reached and before == before:
-            return before
+        least = best - drop if best == best else threshold
+        reached = state != SHOWN_NOT and state_at(bound, brick) >= least
+        if not reached and best == best:
+            return best
         for m in range(n, end + 1 if reached else n):
             value = value_where_shown(scene, state, nth(ray[2], ray[3], m))
-            if before == before and not value >= before:
-                return before
-            if value >= threshold:
-                before = value
+            if best == best and not value >= best - drop:
+                return best
+            if value >= threshold and not value <= best:
+                best = value
         n = end + 1
-    return before
+    return best
 
 
 @outlined
@@ -147,7 +149,7 @@ def mean_in_tile(number, voxels, mask, states, planes, frame, step, out):  # typ
 
 
 @outlined
-def peaks_in_tile(number, voxels, mask, bound, states, planes, frame, threshold, out):  # type: ignore[no-untyped-def]
+def peaks_in_tile(number, voxels, mask, bound, states, planes, frame, threshold, drop, out):  # type: ignore[no-untyped-def]
     """Fill one tile of ``project_peaks``."""
     scene = (voxels.reshape(voxels.size), grid_of(voxels.shape), mask.reshape(mask.size))
     row0, row1, column0, column1 = tile_bounds(number, out.shape)
@@ -155,7 +157,7 @@ def peaks_in_tile(number, voxels, mask, bound, states, planes, frame, threshold,
         for column in range(column0, column1):
             if out[row, column] >= threshold:
                 ray = ray_through(frame, planes, voxels.shape, row, column)
-                out[row, column] = first_peak(scene, bound, states, ray, inverse_of(ray[1]), threshold)
+                out[row, column] = first_peak(scene, bound, states, ray, inverse_of(ray[1]), threshold, drop)
 
 
 @parallel_kernel
@@ -176,7 +178,7 @@ def project_mean(voxels, states, mask, planes, frame, step, out):  # type: ignor
 
 
 @parallel_kernel
-def project_peaks(voxels, bound, states, mask, planes, frame, threshold, out):  # type: ignore[no-untyped-def]
-    """Replace maxima of at least ``threshold`` in ``out`` by the first local maximum along the ray that reaches it."""
+def project_peaks(voxels, bound, states, mask, planes, frame, threshold, drop, out):  # type: ignore[no-untyped-def]
+    """Replace maxima of at least ``threshold`` in ``out`` by the ray's first peak (see ``first_peak``)."""
     for number in prange(tile_count(out.shape)):
-        peaks_in_tile(number, voxels, mask, bound, states, planes, frame, threshold, out)
+        peaks_in_tile(number, voxels, mask, bound, states, planes, frame, threshold, drop, out)

@@ -180,7 +180,7 @@ _ROWS = (
         "closest",
         "3D closest-vessel projection",
         (*WINDOW_PARAMETERS, *THRESHOLD_PARAMETERS),
-        _WINDOW_WORDS + ", the first local maximum of at least {threshold}, else the maximum",
+        _WINDOW_WORDS + ", the first local maximum of at least {threshold} that stands out by {drop}, else the maximum",
         codes.MAXIMUM_INTENSITY_PROJECTION,
         qualifies=False,
     ),

@@ -41,6 +41,7 @@ WINDOW_PARAMETERS = (
 )
 THRESHOLD_PARAMETERS = (
     Parameter("threshold", "number", None, "value from which on a local maximum is a vessel, in modality units"),
+    Parameter("drop", "number", None, "fall behind a local maximum that noise does not make, in modality units", "", 0),
 )
 CINEMATIC_PARAMETERS = (Parameter("cinematic", "boolean", False, "ambient occlusion and soft shadows; slower"),)
 CINEMATIC_WORDS = {"cinematic": "Ambient occlusion and soft shadows of a light from the upper left were added."}
@@ -49,6 +50,9 @@ LEVEL_PARAMETERS = (Parameter("level", "number", None, "value at which the surfa
 
 MINIMUM_INSET_MM = 5.0
 """Skin, and what the border of a body mixes with air, is darker than all that lies inside."""
+
+NOISE_SHARE = 0.1
+"""Of the window of a maximum intensity projection: noise makes no local maximum that stands out by more."""
 
 LOOKS_LIKE = {"closest": "mip", "depth": "mip", "sum": "average"}
 """Projections that take the window of another one."""
@@ -67,6 +71,8 @@ def settle(method: str, volume: Volume, settings: Settings) -> Settings:
         settled["level"] = float(look.level)
     if "threshold" in settled and settled["threshold"] is None:
         settled["threshold"] = float(look.window_for("mip").center)
+    if "drop" in settled and settled["drop"] is None:
+        settled["drop"] = float(look.window_for("mip").width) * NOISE_SHARE
     if "window_center" in settled:
         window = look.window_for(LOOKS_LIKE.get(method, method))
         if method == "sum":  # of as many millimetres as the volume is long, across
@@ -113,7 +119,8 @@ def shoot(
         bare = render_surface(volume, camera, size, settings["level"], look.color_rgb, **kept)
     else:
         window = Window(settings["window_center"], settings["window_width"])
-        bare = project(volume, camera, size, method, window, region, threshold=settings.get("threshold"))
+        closest = {"threshold": settings.get("threshold"), "drop": settings.get("drop", 0.0)}
+        bare = project(volume, camera, size, method, window, region, **closest)
     named = replace(bare, camera=camera, method=method, preset=look.name)
     if not settings["annotate"]:
         return named

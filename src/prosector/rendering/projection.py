@@ -72,6 +72,7 @@ def project(
     region: Region | None = None,
     *,
     threshold: float | None = None,
+    drop: float = 0.0,
 ) -> Rendering:
     """Project a volume along the rays of a camera.
 
@@ -89,14 +90,16 @@ def project(
     method : str
         ``mip`` (maximum), ``minip`` (minimum), ``average``, ``sum`` (of the values times the distance between
         samples: modality units × mm, HU·mm for CT), ``closest`` (closest vessel: the first local maximum
-        along the ray that reaches ``threshold``, else the maximum) or ``depth`` (the maximum, coloured from
-        red, near, to blue, far, with the brightness of its value; see :mod:`prosector.rendering.depth_colors`).
+        along the ray that reaches ``threshold``, else the maximum; after Sato et al., 1998) or ``depth`` (the
+        maximum, coloured from red, near, to blue, far, with the brightness of its value; see :mod:`prosector.rendering.depth_colors`).
     window : Window, optional
         For the pixels; without it from 1 % to 99.5 % of the projected values.
     region : Region, optional
         What is shown; all by default. The borders of structures are smooth: the mask, interpolated, is ½.
     threshold : float, optional
         For ``closest``, in modality units.
+    drop : float
+        For ``closest``: how far values must fall behind a local maximum, so that noise makes none.
 
     Returns
     -------
@@ -112,7 +115,7 @@ def project(
     GeometryError, InputError
         If the region's label map does not fit.
     """
-    values, depth = projected(volume, camera, size, method, region, threshold)
+    values, depth = projected(volume, camera, size, method, region, threshold, drop)
     missed = np.isnan(values)
     window = window or robust_window(values)
     grey = window.apply(np.where(missed, np.float32(window.low), values))
@@ -142,12 +145,15 @@ def projected(
     method: str,
     region: Region | None,
     threshold: float | None,
+    drop: float = 0.0,
 ) -> tuple[Array, Array | None]:
     """Values, and for ``depth`` also the depth of each (mm from the camera's plane or the eye, float64)."""
     if method not in METHODS:
         raise UnknownNameError("projection", method, METHODS)
     if method == "closest" and (threshold is None or not np.isfinite(threshold)):
         raise ParameterError("a closest-vessel projection needs a threshold, in modality units")
+    if not (np.isfinite(drop) and drop >= 0):
+        raise ParameterError(f"values fall by 0 or more behind a vessel; found {drop}")
     frame, shown = ray_frame(volume.geometry, camera, size), shown_of(region, volume.geometry)
     if method in ("average", "sum"):
         out = np.empty((size[1], size[0]), dtype=np.float32)
@@ -157,7 +163,7 @@ def projected(
     out = extremes(volume, frame, shown, size, -1 if method == "minip" else 1)
     if method == "closest":
         bounds = (bricks_of(volume).high, shown.states, shown.mask, shown.planes)
-        project_peaks(volume.voxels, *bounds, frame, np.float32(threshold), out)
+        project_peaks(volume.voxels, *bounds, frame, np.float32(threshold), np.float32(drop), out)
     return out, depths(volume, frame, shown, out) if method == "depth" else None
 
 
