@@ -91,7 +91,8 @@ def project(
         ``mip`` (maximum), ``minip`` (minimum), ``average``, ``sum`` (of the values times the distance between
         samples: modality units × mm, HU·mm for CT), ``closest`` (closest vessel: the first local maximum
         along the ray that reaches ``threshold``, else the maximum; after Sato et al., 1998) or ``depth`` (the
-        maximum, coloured from red, near, to blue, far, with the brightness of its value; see :mod:`prosector.rendering.depth_colors`).
+        maximum, coloured from red, near, to blue, far, with the brightness of its value; see
+        :mod:`prosector.rendering.depth_colors`).
     window : Window, optional
         For the pixels; without it from 1 % to 99.5 % of the projected values.
     region : Region, optional
