@@ -296,6 +296,7 @@ def test_ctrl_c_stops_cleanly(real_data, tmp_path):
     """The signal comes in the middle of decoding."""
     script = (
         "import os, signal, sys, prosector.dicom.pixels as p\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's background jobs ignore it
         "whole = p._read_plane\n"
         "def slow(*a):\n"
         "    os.kill(os.getpid(), signal.SIGINT) if not slow.sent else None\n"
