@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from prosector.model.camera import Camera
+from prosector.model.centerlines import Centerlines
 from prosector.model.cine import Cine
 from prosector.model.geometry import Geometry
 from prosector.model.labels import LabelMap
+from prosector.model.measurement import Measurement, Measurements
 from prosector.model.mesh import Mesh
 from prosector.model.rendering import Rendering
 from prosector.model.volume import Volume
@@ -22,7 +24,7 @@ def canonical_json(data: Any) -> str:
     return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
-def digest(value: Volume | LabelMap | Mesh | Rendering | Cine) -> str:
+def digest(value: Volume | LabelMap | Mesh | Rendering | Cine | Measurements | Centerlines) -> str:
     """Hexadecimal sha256 of a value's arrays, geometry and names."""
     h = hashlib.sha256()
     match value:
@@ -39,7 +41,23 @@ def digest(value: Volume | LabelMap | Mesh | Rendering | Cine) -> str:
             poses = np.stack([_pose(camera) for camera in value.cameras])
             times = np.array([value.frame_time_ms])
             _feed(h, "cine", value.frames, poses, times, value.method, value.preset, value.motion)
+        case Measurements():
+            items = [_said(item) for item in value.items]
+            curves = [[c.name, c.of, [list(column) for column in c.columns]] for c in value.curves]
+            transforms = [[t.name, t.of] for t in value.transforms]
+            _feed(h, "measurements", canonical_json([items, curves, transforms, list(value.warnings)]))
+            _feed(h, *(c.values for c in value.curves), *(t.matrix for t in value.transforms))
+        case Centerlines():
+            joints = [[b.start, b.end, b.name] for b in value.branches]
+            _feed(h, "centerlines", value.nodes_lps, value.of, canonical_json(joints))
+            _feed(h, *(part for b in value.branches for part in (b.points_lps, b.radii_mm)))
     return h.hexdigest()
+
+
+def _said(m: Measurement) -> list[Any]:
+    parts = [[c.source, c.half_width] for c in m.contributions]
+    where = [list(point) for point in m.where_lps]
+    return [m.definition.name, m.definition.unit, m.value, m.of, parts, where, list(m.warnings)]
 
 
 def _pose(c: Camera) -> np.ndarray[Any, Any]:

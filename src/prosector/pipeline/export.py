@@ -10,15 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from prosector.errors import UsageError
+from prosector.model.centerlines import Centerlines
 from prosector.model.cine import Cine
 from prosector.model.digest import canonical_json
 from prosector.model.labels import LabelMap
+from prosector.model.measurement import Measurements
 from prosector.model.mesh import Mesh
 from prosector.model.progress import Progress, silent
 from prosector.model.recipe import SOURCE, Output, Recipe, Trace
 from prosector.model.rendering import Rendering
 from prosector.model.volume import Volume
-from prosector.pipeline.operations import OPERATIONS, Value
+from prosector.pipeline.operation import Value
+from prosector.pipeline.operations import OPERATIONS
 from prosector.pipeline.run import Result
 
 ENDINGS: Mapping[type, tuple[str, ...]] = {
@@ -27,8 +30,20 @@ ENDINGS: Mapping[type, tuple[str, ...]] = {
     LabelMap: (".nii.gz", ".dcm"),
     Mesh: (".stl", ".ply", ".obj", ".vtp", ".glb"),
     Volume: (".nii.gz",),
+    Measurements: (".json", ".csv", ".png", ".svg"),
+    Centerlines: (".json", ".vtp"),
 }
 """What each kind of value can be written as; ``.frames`` is a folder of PNG files."""
+
+_KIND_WORDS = {
+    Rendering: "a picture",
+    Cine: "a cine",
+    LabelMap: "a segmentation",
+    Mesh: "a mesh",
+    Volume: "a volume",
+    Measurements: "a table of measurements",
+    Centerlines: "a centreline",
+}
 
 IMAGE_SERIES_NUMBER = 1001
 SEGMENTATION_SERIES_NUMBER = 1002
@@ -65,8 +80,7 @@ def ending_of(kind: type, file: str | Path) -> str:
     for ending in ENDINGS[kind]:
         if str(file).lower().endswith(ending):
             return ending
-    names = {Rendering: "a picture", Cine: "a cine", LabelMap: "a segmentation", Mesh: "a mesh", Volume: "a volume"}
-    raise UsageError(f"{Path(file).name}: {names[kind]} is written as {', '.join(ENDINGS[kind])}")
+    raise UsageError(f"{Path(file).name}: {_KIND_WORDS[kind]} is written as {', '.join(ENDINGS[kind])}")
 
 
 def check_outputs(recipe: Recipe) -> None:
@@ -149,6 +163,17 @@ def write_value(path: str | Path, value: Value, provenance: Provenance | None = 
         from prosector.exchange.nifti import write_labels_nifti
 
         write_labels_nifti(path, value)
+    elif isinstance(value, Measurements):
+        from prosector.exchange.measurements import write_measurements
+        from prosector.rendering.plots import write_plot
+
+        write = write_plot if ending in (".png", ".svg") else write_measurements
+        write(path, value)
+    elif isinstance(value, Centerlines):
+        from prosector.exchange.centerlines import write_centerlines
+        from prosector.surface.centerlines import write_centerlines_vtp
+
+        (write_centerlines_vtp if ending == ".vtp" else write_centerlines)(path, value)
     else:
         from prosector.exchange.nifti import write_volume_nifti
 

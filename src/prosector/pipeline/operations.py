@@ -6,21 +6,24 @@ and VTK are imported only when an operation runs, so that the table can be read 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from functools import partial
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import replace
 
 from prosector.dicom import codes
 from prosector.errors import UnknownNameError
 from prosector.model.cine import Cine
 from prosector.model.labels import LabelMap
 from prosector.model.mesh import Mesh
-from prosector.model.progress import Progress, silent
 from prosector.model.rendering import Rendering
 from prosector.model.structures import Code
 from prosector.model.volume import Volume
+from prosector.pipeline.centerline_rows import CENTERLINE_ROWS
 from prosector.pipeline.cine import CINE_PARAMETERS, CINE_WHEN_SET, CINE_WORDS, cine, settle_cine
+from prosector.pipeline.editing_rows import EDITING_ROWS
+from prosector.pipeline.fragment_rows import FRAGMENT_ROWS
+from prosector.pipeline.growing_rows import GROWING_ROWS
+from prosector.pipeline.measuring_rows import MEASURING_ROWS
+from prosector.pipeline.operation import Operation
 from prosector.pipeline.parameters import REQUIRED, Parameter
 from prosector.pipeline.pictures import (
     CINEMATIC_PARAMETERS,
@@ -41,77 +44,9 @@ from prosector.pipeline.reformats import (
     settle_plane,
 )
 from prosector.pipeline.regions import REGION_PARAMETERS, REGION_WORDS, inset
-from prosector.pipeline.shapes import extract_from_labels, extract_from_volume, keep_labels, segment
-
-Value = Volume | LabelMap | Mesh | Rendering | Cine
-Settings = dict[str, Any]
-
-
-def _settled(_inputs: Mapping[str, Value], settings: Settings) -> Settings:
-    return settings
-
-
-@dataclass(frozen=True)
-class Operation:
-    """One row.
-
-    Parameters
-    ----------
-    name : str
-        As recipes write it.
-    technique : str
-        What the report calls it; ``qualifies`` says whether that is a 3D technique in the sense of 76377.
-    inputs : mapping
-        Input name to the kind of value it takes.
-    optional : mapping
-        The same for inputs that it can do without.
-    output : type
-        Kind of value it makes.
-    function : callable
-        ``function(inputs, settings) -> value``, or with ``progress`` as a third where ``tells_progress``.
-    parameters : tuple of Parameter
-    template : str
-        Sentence for the report; ``{name}`` stands for a parameter.
-    when_set : mapping
-        Parameter to a further sentence, said where the parameter is neither zero nor empty.
-    settle : callable
-        ``settle(inputs, settings) -> settings`` with nothing left to be worked out.
-    derivation : tuple of Code
-        For Derivation Code Sequence (0008,9215).
-    """
-
-    name: str
-    technique: str
-    inputs: Mapping[str, type]
-    output: type
-    function: Callable[..., Value]
-    parameters: tuple[Parameter, ...]
-    template: str
-    settle: Callable[[Mapping[str, Any], Settings], Settings] = _settled
-    derivation: tuple[Code, ...] = ()
-    qualifies: bool = False
-    help: str = ""
-    when_set: Mapping[str, str] = field(default_factory=dict)
-    tells_progress: bool = False
-    optional: Mapping[str, type] = field(default_factory=dict)
-
-    def call(self, inputs: Mapping[str, Any], settings: Settings, progress: Progress = silent) -> Value:
-        """Run it on settled parameters."""
-        return self.function(inputs, settings, *([progress] if self.tells_progress else []))
-
-    def words(self, parameters: Mapping[str, Any]) -> str:
-        """The operation in words, for the report."""
-        shown = {k: in_words(v) for k, v in parameters.items()}
-        extra = [words.format(**shown) for name, words in self.when_set.items() if parameters.get(name)]
-        return " ".join([self.template.format(**shown), *extra])
-
-
-def in_words(value: Any) -> str:
-    """A parameter's value as the report writes it."""
-    if isinstance(value, (list, tuple)):
-        return ", ".join(in_words(v) for v in value)
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
+from prosector.pipeline.shapes import extract_from_labels, extract_from_volume
+from prosector.pipeline.tissue_rows import TISSUE_ROWS
+from prosector.pipeline.vessel_rows import VESSEL_ROWS
 
 _VIEW_WORDS = "seen from azimuth {azimuth_deg}°, elevation {elevation_deg}° ({width}×{height} pixels, zoom {zoom})"
 
@@ -193,45 +128,10 @@ _ROWS = (
     ),
     _picture_row("volume", "Volume rendering", CINEMATIC_PARAMETERS, "", codes.VOLUME_RENDERING),
     _picture_row("surface", "Shaded surface", LEVEL_PARAMETERS, " at level {level}", codes.SURFACE_RENDERING),
-    Operation(
-        name="segment-body",
-        technique="Segmentation",
-        inputs={"volume": Volume},
-        output=LabelMap,
-        function=partial(segment, "body"),
-        parameters=(),
-        template="The patient's body was delineated automatically, without table and supports.",
-        derivation=(codes.SEGMENTATION,),
-        help="the patient without table",
-    ),
-    Operation(
-        name="segment-bone",
-        technique="Segmentation",
-        inputs={"volume": Volume},
-        output=LabelMap,
-        function=partial(segment, "bone"),
-        parameters=(
-            Parameter("low_hu", "number", 200.0, "grow bone down to this value", "HU", -200, 3000),
-            Parameter("high_hu", "number", 450.0, "start bone at this value", "HU", -200, 3000),
-            Parameter("minimum_volume_mm3", "number", 200.0, "leave out pieces smaller than this", "mm³", 0),
-        ),
-        template="Bone was delineated automatically by hysteresis threshold ({low_hu} and {high_hu} HU), marrow "
-        "closed, pieces under {minimum_volume_mm3} mm³ left out.",
-        derivation=(codes.SEGMENTATION,),
-        help="bone, marrow closed, without table",
-    ),
-    Operation(
-        name="keep-inside",
-        technique="Volume editing",
-        inputs={"volume": Volume, "labels": LabelMap},
-        output=Volume,
-        function=keep_labels,
-        parameters=(Parameter("margin_mm", "number", 0.0, "keep this much around the labels", "mm", 0, 200),),
-        template="Only what lies inside the segmented structure was kept.",
-        when_set={"margin_mm": "A margin of {margin_mm} mm around it was left."},
-        derivation=(codes.VOLUME_EDITING,),
-        help="remove what is not in the labels",
-    ),
+    *TISSUE_ROWS,
+    *VESSEL_ROWS,
+    *GROWING_ROWS,
+    *EDITING_ROWS,
     Operation(
         name="extract-mesh",
         technique="Surface extraction",
@@ -313,7 +213,9 @@ _REFORMATS = (
 
 _CINES = tuple(_cine_row(row) for row in _ROWS if row.output is Rendering)
 
-OPERATIONS: Mapping[str, Operation] = {row.name: row for row in (*_ROWS, *_REFORMATS, *_CINES)}
+_MEASURING = (*CENTERLINE_ROWS, *MEASURING_ROWS, *FRAGMENT_ROWS)
+
+OPERATIONS: Mapping[str, Operation] = {row.name: row for row in (*_ROWS, *_MEASURING, *_REFORMATS, *_CINES)}
 
 METHODS = tuple(row.name for row in _ROWS if row.output is Rendering)
 """Names of the operations that make a picture."""

@@ -17,7 +17,8 @@ from prosector.model.digest import digest
 from prosector.model.progress import Progress, silent
 from prosector.model.recipe import SOURCE, Recipe, Step, Trace, TraceStep
 from prosector.model.volume import Volume
-from prosector.pipeline.operations import OPERATIONS, Operation, Value, operation
+from prosector.pipeline.operation import Operation, Value
+from prosector.pipeline.operations import OPERATIONS, operation
 from prosector.pipeline.parameters import complete
 from prosector.pipeline.recipes import recipe_of
 

@@ -14,7 +14,8 @@ from prosector.model.recipe import SOURCE, Trace, TraceStep
 from prosector.model.rendering import Rendering
 from prosector.model.source import Source
 from prosector.model.volume import Volume
-from prosector.pipeline.operations import OPERATIONS, Value
+from prosector.pipeline.operation import Value
+from prosector.pipeline.operations import OPERATIONS
 from prosector.rendering.presets import preset
 from prosector.report.limitations import limitations_of
 from prosector.report.model import (

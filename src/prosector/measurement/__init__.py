@@ -1,0 +1,1 @@
+"""Measurements: every number with its unit, definition, uncertainty and place."""

@@ -1,0 +1,7 @@
+"""Measurements of bone fragments."""
+
+from __future__ import annotations
+
+from prosector.pipeline.operation import Operation
+
+FRAGMENT_ROWS: tuple[Operation, ...] = ()

@@ -1,0 +1,7 @@
+"""Measurements of points, segments and distances."""
+
+from __future__ import annotations
+
+from prosector.pipeline.operation import Operation
+
+MEASURING_ROWS: tuple[Operation, ...] = ()
