@@ -5,7 +5,7 @@ import pytest
 from prosector.errors import ParameterError, RecipeError, UnknownNameError
 from prosector.pipeline.operations import OPERATIONS
 from prosector.pipeline.parameters import REQUIRED, Parameter, complete
-from prosector.pipeline.recipes import builtin, builtin_names, parse_recipe, read_recipe, recipe_to_json
+from prosector.pipeline.recipes import answer, builtin, builtin_names, parse_recipe, read_recipe, recipe_to_json
 from prosector.pipeline.run import check_recipe
 
 STEP = {"id": "a", "operation": "mip", "inputs": {"volume": "source"}}
@@ -17,7 +17,8 @@ def recipe(*steps, outputs=()):
 
 @pytest.mark.parametrize("name", builtin_names())
 def test_built_in_recipes_fit_together(name):
-    check_recipe(builtin(name))
+    recipe = builtin(name)
+    check_recipe(answer(recipe, {q.key: q.example for q in recipe.questions}))
 
 
 def test_the_promised_recipes_are_built_in():
@@ -44,7 +45,7 @@ def test_for_each_repeats_a_step_and_its_output():
         ({**STEP, "operation": "mipp"}, "unknown operation 'mipp'"),
         ({**STEP, "inputs": {"volume": "nowhere"}}, "no earlier step makes"),
         ({**STEP, "inputs": {}}, "needs inputs"),
-        ({**STEP, "id": "source"}, "one is called 'source'"),
+        ({**STEP, "id": "source"}, "it is the name of an input"),
         ({**STEP, "parameters": {"zoom": -1}}, "'zoom' is a number from 0.05 to 100"),
         ({**STEP, "parameters": {"zoom": float("nan")}}, "found nan"),
         ({**STEP, "parameters": {"zom": 1}}, "has no parameter 'zom'"),
@@ -106,3 +107,57 @@ def test_every_operation_has_words_for_the_report(name):
     words = row.words(shown)
     assert words.endswith(".")
     assert "{" not in words
+
+
+ASKING = {
+    "name": "asking",
+    "steps": [{"id": "plain", "operation": "extract-mesh", "inputs": {"volume": "source"}}],
+    "questions": [{"step": "plain", "parameter": "level", "help": "where the surface lies", "example": 200}],
+}
+
+
+def test_a_recipe_says_what_it_asks_for_and_runs_once_that_is_answered():
+    asking = parse_recipe(ASKING)
+    with pytest.raises(RecipeError, match="asks for plain.level: where the surface lies, such as --set"):
+        check_recipe(asking)
+    answered = answer(asking, {"plain.level": 300.0})
+    check_recipe(answered)
+    assert answered.steps[0].parameters == {"level": 300.0}
+    assert parse_recipe(json.loads(json.dumps(recipe_to_json(asking)))) == asking
+
+
+def test_an_answer_to_no_step_is_refused():
+    with pytest.raises(RecipeError, match="has no step 'plane'; it has: plain"):
+        answer(parse_recipe(ASKING), {"plane.level": 1.0})
+
+
+@pytest.mark.parametrize(
+    ("parameter", "text", "value"),
+    [
+        (Parameter("a", "number", 0.0, ""), "1.5", 1.5),
+        (Parameter("a", "integer", 0, ""), "3", 3),
+        (Parameter("a", "boolean", False, ""), "true", True),
+        (Parameter("a", "text", "x", "", choices=("x", "3")), "3", "3"),
+        (Parameter("a", "numbers", (), "", count=3, repeated=True), "[[1, 2, 3], [4,5,6]]", [1.0, 2, 3, 4, 5, 6]),
+        (Parameter("a", "numbers", (), "", count=3), "1,2,-3.5", [1.0, 2.0, -3.5]),
+        (Parameter("a", "names", (), ""), "left femur, right femur", ["left femur", "right femur"]),
+    ],
+)
+def test_a_parameter_is_read_from_text(parameter, text, value):
+    assert parameter.parsed(text) == value
+
+
+@pytest.mark.parametrize(
+    ("parameter", "text"),
+    [
+        (Parameter("a", "number", 0.0, ""), "many"),
+        (Parameter("a", "number", 0.0, ""), "nan"),
+        (Parameter("a", "integer", 0, ""), "3.5"),
+        (Parameter("a", "boolean", False, ""), "1"),
+        (Parameter("a", "numbers", (), "", count=3), "1,2"),
+        (Parameter("a", "numbers", (), "", count=3), "1,two,3"),
+    ],
+)
+def test_a_text_that_says_no_such_value_is_refused(parameter, text):
+    with pytest.raises(ParameterError, match="parameter 'a' is"):
+        parameter.parsed(text)

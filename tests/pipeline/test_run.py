@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from prosector import Volume
-from prosector.errors import NoDicomSourceError, OutputError, RecipeError, UsageError
+from prosector.errors import GeometryError, NoDicomSourceError, OutputError, RecipeError, UsageError
+from prosector.model.labels import LabelMap
 from prosector.model.mesh import Mesh
 from prosector.model.recipe import SOURCE
 from prosector.model.source import Source
@@ -151,3 +152,38 @@ def test_the_bone_recipe_removes_the_table(small_ct):
     values = run(small_ct, replace(trimmed, steps=steps, outputs=())).values
     assert values["patient"].voxels[:, 42, 28].max() < -900
     assert np.count_nonzero(values["bone"].labels[:, 42, :]) == 0
+
+
+WITH_LABELS = {
+    "name": "given labels",
+    "inputs": {"drawn": "LabelMap"},
+    "steps": [{"id": "patient", "operation": "keep-inside", "inputs": {"volume": "source", "labels": "drawn"}}],
+}
+
+
+@pytest.fixture(scope="module")
+def drawn(small_ct):
+    return run_operation("segment-body", {"volume": small_ct})
+
+
+def test_given_labels_are_in_the_trace_and_run_again(small_ct, drawn):
+    result = run(small_ct, parse_recipe(WITH_LABELS), given={"drawn": drawn})
+    trace = parse_trace(json.loads(json.dumps(trace_to_json(result.trace))))
+    assert trace == result.trace
+    assert trace.inputs == {"drawn": ("LabelMap", trace.steps[0].inputs["labels"][1])}
+    assert replay(small_ct, trace, given={"drawn": drawn}) == ()
+    other = replace(drawn, labels=1 - drawn.labels)
+    assert [m.step for m in replay(small_ct, trace, given={"drawn": other})] == ["drawn"]
+
+
+def test_a_recipe_is_given_exactly_what_it_takes(small_ct, drawn):
+    with pytest.raises(RecipeError, match=r"takes inputs \['drawn'\]; given were \[\]"):
+        run(small_ct, parse_recipe(WITH_LABELS))
+    with pytest.raises(RecipeError, match="is a LabelMap; found Volume"):
+        run(small_ct, parse_recipe(WITH_LABELS), given={"drawn": small_ct})
+    small = LabelMap(drawn.labels[1:], replace(drawn.geometry, shape=drawn.labels[1:].shape), drawn.segments)
+    with pytest.raises(GeometryError, match="'drawn'"):
+        run(small_ct, parse_recipe(WITH_LABELS), given={"drawn": small})
+    odd = {**WITH_LABELS, "inputs": {"drawn": "Drawing"}}
+    with pytest.raises(RecipeError, match="is one of Volume, LabelMap"):
+        run(small_ct, parse_recipe(odd), given={"drawn": drawn})

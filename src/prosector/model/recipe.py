@@ -31,13 +31,34 @@ class Output:
 
 
 @dataclass(frozen=True, slots=True)
+class Question:
+    """A parameter that only the user can give, such as a point in the lesion: ``example`` is a value that fits."""
+
+    step: str
+    parameter: str
+    help: str
+    example: Json
+
+    @property
+    def key(self) -> str:
+        """``step.parameter``, as the user writes it."""
+        return f"{self.step}.{self.parameter}"
+
+
+@dataclass(frozen=True, slots=True)
 class Recipe:
-    """Steps in the order in which they run, and the files that come of them."""
+    """Steps in the order in which they run, and the files that come of them.
+
+    ``inputs`` are values that the recipe takes besides the volume: name to kind (``LabelMap``). Steps refer to them
+    by that name. It runs when its ``questions`` are answered.
+    """
 
     name: str
     description: str
     steps: tuple[Step, ...]
     outputs: tuple[Output, ...] = ()
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    questions: tuple[Question, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +79,10 @@ class TraceStep:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """A recipe that was run, with everything needed to run it again."""
+    """A recipe that was run, with everything needed to run it again.
+
+    ``inputs`` holds for each value that was given besides the volume its kind and sha256.
+    """
 
     recipe: str
     source_sha256: str
@@ -68,6 +92,7 @@ class Trace:
     versions: Mapping[str, str]
     machine: Mapping[str, str | int]
     started_utc: str
+    inputs: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     def chain(self, step_id: str) -> tuple[TraceStep, ...]:
         """The step and all that its value was computed from, in the order in which they ran."""

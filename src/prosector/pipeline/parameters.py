@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -50,6 +51,15 @@ class Parameter:
             return [float(v) for v in value]
         raise ParameterError(f"parameter {self.name!r} is {self._expected()}; found {value!r}")
 
+    def parsed(self, text: str) -> Any:
+        """The value that a text on a command line stands for: ``1.5``, ``true``, ``1,2,3`` or ``left,right``."""
+        if self.kind == "text":
+            return self.checked(text)
+        if self.kind in ("names", "numbers"):
+            parts = [part.strip(" \"'") for part in re.split(r"[\[\],;]", text) if part.strip()]
+            return self.checked(parts if self.kind == "names" else [_number(part) for part in parts])
+        return self.checked({"true": True, "false": False}.get(text.lower(), _number(text)))
+
     def _fits(self, value: Any) -> bool:
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
         return number and math.isfinite(value) and self.low <= value <= self.high
@@ -75,6 +85,14 @@ class Parameter:
         bounds = [f"from {self.low:g}"] if math.isfinite(self.low) else []
         bounds += [f"to {self.high:g}"] if math.isfinite(self.high) else []
         return " ".join([words[self.kind], *bounds, *([self.unit] if self.unit else [])])
+
+
+def _number(text: str) -> float | str:
+    """The number that a text says, or the text."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def complete(operation: str, table: Sequence[Parameter], given: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,18 +2,22 @@
 
 A step may carry ``"for_each": {"view": ["anterior", "left"]}``: it is repeated with that parameter set to each
 value in turn, and ``{view}`` in its id, and in the output's file name, stands for the value.
+
+A recipe may ask for what only the user knows: ``"questions": [{"step": "lesion", "parameter": "seeds_lps", "help": "a
+point in the lesion", "example": [0, 0, 0]}]``. :func:`answer` fills it in.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from prosector.errors import RecipeError, UnknownNameError
-from prosector.model.recipe import Output, Recipe, Step, Trace, TraceStep
+from prosector.model.recipe import Json, Output, Question, Recipe, Step, Trace, TraceStep
 
 _FOLDER = "recipes"
 
@@ -56,7 +60,12 @@ def read_recipe(name_or_path: str) -> Recipe:
 
 def parse_recipe(data: Any) -> Recipe:
     """Build a recipe from its JSON form; RecipeError says what is wrong."""
-    top = _fields(data, "the recipe", {"name": str, "steps": list}, {"description": str, "outputs": list})
+    top = _fields(
+        data,
+        "the recipe",
+        {"name": str, "steps": list},
+        {"description": str, "outputs": list, "inputs": dict, "questions": list},
+    )
     steps: list[Step] = []
     outputs: list[Output] = []
     names: dict[str, list[tuple[str, dict[str, str]]]] = {}
@@ -68,7 +77,10 @@ def parse_recipe(data: Any) -> Recipe:
         row = _fields(entry, "an output", {"step": str, "file": str}, {})
         for step_id, words in names.get(row["step"], [(row["step"], {})]):
             outputs.append(Output(step_id, _safe_name(_filled(row["file"], words))))
-    return Recipe(top["name"], top.get("description", ""), tuple(steps), tuple(outputs))
+    questions = tuple(_question(entry) for entry in top.get("questions", []))
+    return Recipe(
+        top["name"], top.get("description", ""), tuple(steps), tuple(outputs), top.get("inputs", {}), questions
+    )
 
 
 def recipe_to_json(recipe: Recipe) -> dict[str, Any]:
@@ -76,12 +88,36 @@ def recipe_to_json(recipe: Recipe) -> dict[str, Any]:
     return {
         "name": recipe.name,
         "description": recipe.description,
+        "inputs": dict(recipe.inputs),
         "steps": [
             {"id": s.id, "operation": s.operation, "inputs": dict(s.inputs), "parameters": dict(s.parameters)}
             for s in recipe.steps
         ],
         "outputs": [{"step": o.step, "file": o.file} for o in recipe.outputs],
+        "questions": [
+            {"step": q.step, "parameter": q.parameter, "help": q.help, "example": q.example} for q in recipe.questions
+        ],
     }
+
+
+def answer(recipe: Recipe, answers: Mapping[str, Json]) -> Recipe:
+    """Set parameters of a recipe's steps: ``{"step.parameter": value}``; what was asked for is asked no more.
+
+    Raises
+    ------
+    RecipeError
+        If there is no such step. Whether the parameter and its value fit is for :func:`check_recipe` to say.
+    """
+    given: dict[str, dict[str, Json]] = {}
+    for key, value in answers.items():
+        step, _, parameter = key.rpartition(".")
+        given.setdefault(step, {})[parameter] = value
+    strange = sorted(set(given) - {s.id for s in recipe.steps})
+    if strange:
+        steps = ", ".join(s.id for s in recipe.steps)
+        raise RecipeError(f"recipe {recipe.name!r} has no step {strange[0]!r}; it has: {steps}")
+    steps = tuple(replace(s, parameters={**s.parameters, **given.get(s.id, {})}) for s in recipe.steps)
+    return replace(recipe, steps=steps, questions=tuple(q for q in recipe.questions if q.key not in answers))
 
 
 def trace_to_json(trace: Trace) -> dict[str, Any]:
@@ -92,6 +128,7 @@ def trace_to_json(trace: Trace) -> dict[str, Any]:
         "started_utc": trace.started_utc,
         "versions": dict(trace.versions),
         "machine": dict(trace.machine),
+        "inputs": {name: {"kind": kind, "sha256": sha256} for name, (kind, sha256) in trace.inputs.items()},
         "steps": [
             {
                 "id": s.id,
@@ -127,6 +164,7 @@ def parse_trace(data: Any) -> Trace:
         return Trace(
             data["recipe"], source["sha256"], source["series_uid"], steps, outputs,
             data["versions"], data["machine"], data["started_utc"],
+            {name: (v["kind"], v["sha256"]) for name, v in data.get("inputs", {}).items()},
         )  # fmt: skip
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise RecipeError(f"this is no trace: {type(error).__name__} at {error}") from error
@@ -135,7 +173,8 @@ def parse_trace(data: Any) -> Trace:
 def recipe_of(trace: Trace) -> Recipe:
     """The recipe that runs a trace again, with every parameter as it was."""
     steps = tuple(Step(s.id, s.operation, {k: i for k, (i, _) in s.inputs.items()}, s.parameters) for s in trace.steps)
-    return Recipe(trace.recipe, "", steps, trace.outputs)
+    inputs = {name: kind for name, (kind, _) in trace.inputs.items()}
+    return Recipe(trace.recipe, "", steps, trace.outputs, inputs)
 
 
 def _expanded(entry: Any) -> Iterator[tuple[Step, dict[str, str]]]:
@@ -152,6 +191,11 @@ def _expanded(entry: Any) -> Iterator[tuple[Step, dict[str, str]]]:
     for value in values:
         words = {name: str(value)}
         yield Step(_filled(row["id"], words), row["operation"], inputs, {**parameters, name: value}), words
+
+
+def _question(entry: Any) -> Question:
+    row = _fields(entry, "a question", {"step": str, "parameter": str, "help": str}, {"example": object})
+    return Question(row["step"], row["parameter"], row["help"], row.get("example"))
 
 
 def _filled(text: str, words: dict[str, str]) -> str:

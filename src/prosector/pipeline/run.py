@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import time
 from collections.abc import Mapping
@@ -9,11 +10,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from types import MappingProxyType
-from typing import Any
+from typing import Any, get_args
 
 from prosector._version import __version__
 from prosector.errors import ProsectorError, RecipeError, UnknownNameError
 from prosector.model.digest import digest
+from prosector.model.labels import LabelMap
 from prosector.model.progress import Progress, silent
 from prosector.model.recipe import SOURCE, Recipe, Step, Trace, TraceStep
 from prosector.model.volume import Volume
@@ -21,6 +23,8 @@ from prosector.pipeline.operation import Operation, Value
 from prosector.pipeline.operations import OPERATIONS, operation
 from prosector.pipeline.parameters import complete
 from prosector.pipeline.recipes import recipe_of
+
+NOTHING: Mapping[str, Value] = MappingProxyType({})
 
 TRACED_PACKAGES = ("numba", "numpy", "pillow", "pydicom", "scikit-image", "scipy", "vtk")
 """Packages whose versions can change what comes out."""
@@ -44,7 +48,7 @@ class Mismatch:
     found_sha256: str
 
 
-def run(volume: Volume, recipe: Recipe, progress: Progress = silent) -> Result:
+def run(volume: Volume, recipe: Recipe, progress: Progress = silent, given: Mapping[str, Value] = NOTHING) -> Result:
     """Run a recipe on a volume.
 
     Parameters
@@ -54,6 +58,8 @@ def run(volume: Volume, recipe: Recipe, progress: Progress = silent) -> Result:
     recipe : Recipe
     progress : callable
         Called with the step's id and the fraction of steps done; may raise to interrupt.
+    given : mapping of name to value
+        What the recipe takes besides the volume (``recipe.inputs``), such as labels drawn elsewhere.
 
     Raises
     ------
@@ -61,15 +67,16 @@ def run(volume: Volume, recipe: Recipe, progress: Progress = silent) -> Result:
         Before anything is computed, where steps, inputs, parameters or outputs do not fit together.
     """
     check_recipe(recipe)
-    values: dict[str, Value] = {SOURCE: volume}
-    hashes = {SOURCE: digest(volume)}
+    _check_given(recipe, given, volume)
+    values: dict[str, Value] = {SOURCE: volume, **given}
+    hashes = {name: digest(value) for name, value in values.items()}
     traced = []
     started = datetime.now(UTC).isoformat(timespec="seconds")
     for n, step in enumerate(recipe.steps):
         progress(step.id, n / len(recipe.steps))
         traced.append(_run_step(step, values, hashes, _within(progress, step.id, n, len(recipe.steps))))
     progress("done", 1.0)
-    del values[SOURCE]
+    made = {step.id: values[step.id] for step in recipe.steps}
     trace = Trace(
         recipe=recipe.name,
         source_sha256=hashes[SOURCE],
@@ -79,8 +86,9 @@ def run(volume: Volume, recipe: Recipe, progress: Progress = silent) -> Result:
         versions=_versions(),
         machine=_machine(),
         started_utc=started,
+        inputs={name: (type(value).__name__, hashes[name]) for name, value in given.items()},
     )
-    return Result(volume, MappingProxyType(values), trace)
+    return Result(volume, MappingProxyType(made), trace)
 
 
 def run_operation(name: str, inputs: Mapping[str, Value], **parameters: Any) -> Value:
@@ -108,18 +116,25 @@ def run_operation(name: str, inputs: Mapping[str, Value], **parameters: Any) -> 
     return row.call(inputs, settings)
 
 
-def replay(volume: Volume, trace: Trace, progress: Progress = silent) -> tuple[Mismatch, ...]:
-    """Run a trace again and compare every step's output by its sha256.
+def replay(
+    volume: Volume, trace: Trace, progress: Progress = silent, given: Mapping[str, Value] = NOTHING
+) -> tuple[Mismatch, ...]:
+    """Run a trace again, on the values that it was given, and compare every step's output by its sha256.
 
     Returns
     -------
     tuple of Mismatch
-        Empty where everything came out the same; the source itself is listed as ``source`` if it differs.
+        Empty where everything came out the same; the source (as ``source``) and given values that differ are listed
+        without running anything.
     """
-    found_source = digest(volume)
-    if found_source != trace.source_sha256:
-        return (Mismatch(SOURCE, trace.source_sha256, found_source),)
-    again = run(volume, recipe_of(trace), progress).trace.steps
+    expected = {SOURCE: trace.source_sha256, **{name: sha256 for name, (_, sha256) in trace.inputs.items()}}
+    found = {name: digest(value) for name, value in {SOURCE: volume, **given}.items()}
+    other = [
+        Mismatch(name, sha256, found[name]) for name, sha256 in expected.items() if found.get(name, sha256) != sha256
+    ]
+    if other:
+        return tuple(other)
+    again = run(volume, recipe_of(trace), progress, given).trace.steps
     return tuple(
         Mismatch(old.id, old.output_sha256, new.output_sha256)
         for old, new in zip(trace.steps, again, strict=True)
@@ -129,12 +144,17 @@ def replay(volume: Volume, trace: Trace, progress: Progress = silent) -> tuple[M
 
 def check_recipe(recipe: Recipe) -> None:
     """Raise RecipeError unless every step, input, parameter and output fits."""
-    kinds: dict[str, type] = {SOURCE: Volume}
+    kinds: dict[str, type] = {SOURCE: Volume, **_kinds_given(recipe)}
+    for question in recipe.questions:
+        example = json.dumps(question.example)
+        raise RecipeError(
+            f"recipe {recipe.name!r} asks for {question.key}: {question.help}, such as --set {question.key}={example}"
+        )
     if not recipe.steps:
         raise RecipeError(f"recipe {recipe.name!r} has no steps")
     for step in recipe.steps:
         if step.id in kinds:
-            raise RecipeError(f"two steps are called {step.id!r}, or one is called {SOURCE!r}")
+            raise RecipeError(f"two steps are called {step.id!r}, or it is the name of an input")
         try:
             row = operation(step.operation)
             complete(row.name, row.parameters, step.parameters)
@@ -145,6 +165,27 @@ def check_recipe(recipe: Recipe) -> None:
     for output in recipe.outputs:
         if output.step not in kinds:
             raise RecipeError(f"output {output.file!r} names step {output.step!r}, which is not there")
+
+
+def _kinds_given(recipe: Recipe) -> dict[str, type]:
+    """Kinds of the values that a recipe takes besides the volume."""
+    known = {kind.__name__: kind for kind in get_args(Value)}
+    for name, kind in recipe.inputs.items():
+        if kind not in known or name == SOURCE:
+            raise RecipeError(f"input {name!r} of recipe {recipe.name!r} is one of {', '.join(known)}; found {kind!r}")
+    return {name: known[kind] for name, kind in recipe.inputs.items()}
+
+
+def _check_given(recipe: Recipe, given: Mapping[str, Value], volume: Volume) -> None:
+    """Raise RecipeError unless exactly what the recipe takes is given, GeometryError for labels of another grid."""
+    if set(given) != set(recipe.inputs):
+        raise RecipeError(f"recipe {recipe.name!r} takes inputs {sorted(recipe.inputs)}; given were {sorted(given)}")
+    for name, kind in recipe.inputs.items():
+        value = given[name]
+        if type(value).__name__ != kind:
+            raise RecipeError(f"input {name!r} of recipe {recipe.name!r} is a {kind}; found {type(value).__name__}")
+        if isinstance(value, (Volume, LabelMap)):
+            volume.geometry.require_same(value.geometry, f"input {name!r}")
 
 
 def _check_inputs(step: Step, row: Operation, kinds: Mapping[str, type]) -> None:
