@@ -118,7 +118,7 @@ ASKING = {
 
 def test_a_recipe_says_what_it_asks_for_and_runs_once_that_is_answered():
     asking = parse_recipe(ASKING)
-    with pytest.raises(RecipeError, match="asks for plain.level: where the surface lies, such as --set"):
+    with pytest.raises(RecipeError, match=r"asks for plain\.level: where the surface lies, such as --set"):
         check_recipe(asking)
     answered = answer(asking, {"plain.level": 300.0})
     check_recipe(answered)

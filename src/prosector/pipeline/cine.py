@@ -15,8 +15,7 @@ from prosector.model.progress import Progress, silent
 from prosector.model.rendering import Rendering
 from prosector.model.volume import Volume
 from prosector.pipeline.parameters import Parameter
-from prosector.pipeline.pictures import camera_of, settle, shoot
-from prosector.pipeline.regions import region_of
+from prosector.pipeline.pictures import camera_of, settle, shoot, shown_of
 from prosector.rendering import presets
 
 Settings = dict[str, Any]
@@ -123,7 +122,8 @@ def cine(
         shots = fitted(move(camera, axis, count, settings["turn_deg"]), shown_points(volume), size, settings["zoom"])
 
     def render(shot: Shot) -> Rendering:
-        return shoot(method, volume, settings, shot.camera, region_of(settings, labels, shot.region), shot.slab)
+        shown = shown_of(settings, labels, shot.region)
+        return shoot(method, volume, settings, shot.camera, shown, shot.slab, labels)
 
     return film(shots, render, settings["motion"], 1000 / settings["frames_per_second"], progress)
 

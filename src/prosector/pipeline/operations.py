@@ -22,6 +22,7 @@ from prosector.pipeline.cine import CINE_PARAMETERS, CINE_WHEN_SET, CINE_WORDS, 
 from prosector.pipeline.editing_rows import EDITING_ROWS
 from prosector.pipeline.fragment_rows import FRAGMENT_ROWS
 from prosector.pipeline.growing_rows import GROWING_ROWS
+from prosector.pipeline.looks import SURFACE_WORDS
 from prosector.pipeline.measuring_rows import MEASURING_ROWS
 from prosector.pipeline.operation import Operation
 from prosector.pipeline.parameters import REQUIRED, Parameter
@@ -48,6 +49,9 @@ from prosector.pipeline.shapes import extract_from_labels, extract_from_volume
 from prosector.pipeline.tissue_rows import TISSUE_ROWS
 from prosector.pipeline.vessel_rows import VESSEL_ROWS
 
+OWN_WORDS = {"volume": CINEMATIC_WORDS, "surface": SURFACE_WORDS}
+"""Further sentences of some methods, said where their parameter is set."""
+
 _VIEW_WORDS = "seen from azimuth {azimuth_deg}°, elevation {elevation_deg}° ({width}×{height} pixels, zoom {zoom})"
 
 
@@ -68,7 +72,7 @@ def _picture_row(
         settle=lambda inputs, settings: settle(method, inputs["volume"], settings),
         derivation=(code,),
         qualifies=qualifies,
-        when_set={**REGION_WORDS, **(CINEMATIC_WORDS if own is CINEMATIC_PARAMETERS else {})},
+        when_set={**REGION_WORDS, **OWN_WORDS.get(method, {})},
     )
 
 

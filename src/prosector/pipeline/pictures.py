@@ -13,6 +13,7 @@ from prosector.model.region import Region
 from prosector.model.rendering import Rendering
 from prosector.model.volume import Volume
 from prosector.model.window import Window
+from prosector.pipeline.looks import LOOK_WORDS, STYLE_PARAMETERS, SURFACE_PARAMETERS, styles_of, surfaces_of
 from prosector.pipeline.parameters import Parameter
 from prosector.pipeline.regions import region_of, settle_slab
 from prosector.rendering import presets
@@ -43,9 +44,18 @@ THRESHOLD_PARAMETERS = (
     Parameter("threshold", "number", None, "value from which on a local maximum is a vessel, in modality units"),
     Parameter("drop", "number", None, "fall behind a local maximum that noise does not make, in modality units", "", 0),
 )
-CINEMATIC_PARAMETERS = (Parameter("cinematic", "boolean", False, "ambient occlusion and soft shadows; slower"),)
-CINEMATIC_WORDS = {"cinematic": "Ambient occlusion and soft shadows of a light from the upper left were added."}
-LEVEL_PARAMETERS = (Parameter("level", "number", None, "value at which the surface lies, in modality units"),)
+CINEMATIC_PARAMETERS = (
+    Parameter("cinematic", "boolean", False, "ambient occlusion and soft shadows; slower"),
+    *STYLE_PARAMETERS,
+)
+CINEMATIC_WORDS = {
+    "cinematic": "Ambient occlusion and soft shadows of a light from the upper left were added.",
+    **LOOK_WORDS,
+}
+LEVEL_PARAMETERS = (
+    Parameter("level", "number", None, "value at which the surface lies, in modality units"),
+    *SURFACE_PARAMETERS,
+)
 
 
 MINIMUM_INSET_MM = 5.0
@@ -91,7 +101,13 @@ def _times(window: Window, factor: float) -> Window:
 def picture(method: str, volume: Volume, settings: Settings, labels: LabelMap | None = None) -> Rendering:
     """Render one settled set of parameters; labels hide what has none."""
     slab = f"slab {settings['slab_thickness_mm']:g} mm" if settings["slab_thickness_mm"] else ""
-    return shoot(method, volume, settings, camera_of(volume, settings), region_of(settings, labels), slab)
+    return shoot(method, volume, settings, camera_of(volume, settings), shown_of(settings, labels), slab, labels)
+
+
+def shown_of(settings: Settings, labels: LabelMap | None, more: Region | None = None) -> Region | None:
+    """The region that is shown; labels that are there for their looks limit it only where structures are chosen."""
+    only_looks = settings.get("styles") and not settings["include"] and not settings["exclude"]
+    return region_of(settings, None if only_looks else labels, more)
 
 
 def camera_of(volume: Volume, settings: Settings) -> Camera:
@@ -102,10 +118,19 @@ def camera_of(volume: Volume, settings: Settings) -> Camera:
 
 
 def shoot(
-    method: str, volume: Volume, settings: Settings, camera: Camera, region: Region | None = None, slab: str = ""
+    method: str,
+    volume: Volume,
+    settings: Settings,
+    camera: Camera,
+    region: Region | None = None,
+    slab: str = "",
+    labels: LabelMap | None = None,
 ) -> Rendering:
-    """Render with settled parameters from a camera, what ``region`` keeps, and annotate if that is asked for."""
-    from prosector.rendering.isosurface import render_surface
+    """Render with settled parameters from a camera, what ``region`` keeps, and annotate if that is asked for.
+
+    ``labels`` name the structures that have looks of their own.
+    """
+    from prosector.rendering.isosurface import render_surfaces
     from prosector.rendering.overlay import annotate
     from prosector.rendering.projection import project
     from prosector.rendering.volume import render_volume
@@ -114,9 +139,11 @@ def shoot(
     look = presets.preset(settings["preset"]).resolved(volume)
     kept: dict[str, Any] = {} if region is None else {"region": region}
     if method == "volume":
+        styles = styles_of(settings, volume, labels)
+        kept |= {"labels": labels, "label_styles": styles} if styles else {}
         bare = render_volume(volume, camera, size, look.transfer, cinematic=settings.get("cinematic", False), **kept)
     elif method == "surface":
-        bare = render_surface(volume, camera, size, settings["level"], look.color_rgb, **kept)
+        bare = render_surfaces(volume, camera, size, surfaces_of(settings, look.color_rgb), **kept)
     else:
         window = Window(settings["window_center"], settings["window_width"])
         closest = {"threshold": settings.get("threshold"), "drop": settings.get("drop", 0.0)}

@@ -110,12 +110,12 @@ def answer(recipe: Recipe, answers: Mapping[str, Json]) -> Recipe:
     """
     given: dict[str, dict[str, Json]] = {}
     for key, value in answers.items():
-        step, _, parameter = key.rpartition(".")
-        given.setdefault(step, {})[parameter] = value
+        step_id, _, parameter = key.rpartition(".")
+        given.setdefault(step_id, {})[parameter] = value
     strange = sorted(set(given) - {s.id for s in recipe.steps})
     if strange:
-        steps = ", ".join(s.id for s in recipe.steps)
-        raise RecipeError(f"recipe {recipe.name!r} has no step {strange[0]!r}; it has: {steps}")
+        there = ", ".join(s.id for s in recipe.steps)
+        raise RecipeError(f"recipe {recipe.name!r} has no step {strange[0]!r}; it has: {there}")
     steps = tuple(replace(s, parameters={**s.parameters, **given.get(s.id, {})}) for s in recipe.steps)
     return replace(recipe, steps=steps, questions=tuple(q for q in recipe.questions if q.key not in answers))
 
