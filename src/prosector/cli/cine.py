@@ -9,11 +9,12 @@ import click
 
 from prosector.atomic import require_writable
 from prosector.cli.console import PATH, Chosen, asked_on_the_command_line, progress_bar, size_of, source_options, told
+from prosector.cli.given import given_option, load_given, settings_of, with_labels
 from prosector.cli.render import patient_steps
 from prosector.model.camera import VIEWS
 from prosector.model.cine import MOTIONS
 from prosector.model.recipe import SOURCE, Output, Recipe, Step
-from prosector.pipeline.operations import METHODS
+from prosector.pipeline.operations import METHODS, operation
 
 
 @click.command()
@@ -32,16 +33,22 @@ from prosector.pipeline.operations import METHODS
 @click.option("--zoom", type=float, default=1.0, help="Above 1 shows less, enlarged.")
 @click.option("--size", metavar="WxH", default="512x512", callback=size_of, show_default=True)
 @click.option("--remove-table", is_flag=True, help="Show the patient only.")
+@given_option
 @click.option("--bare", is_flag=True, help="No letters, scale bar or captions.")
 @click.option("--banner", is_flag=True, help="Draw the patient's name and ID into every frame.")
 @click.option("--out", type=PATH, required=True, metavar="FILE",
               help=".mp4, .gif, .dcm (Multi-frame Secondary Capture), or .frames for a folder of PNG.")  # fmt: skip
-def command(chosen: Chosen, remove_table: bool, out: Path, **options: Any) -> None:
+def command(chosen: Chosen, remove_table: bool, labels: Path | None, out: Path, **options: Any) -> None:
     """Film the series under PATH: turning, rocking, or slab by slab."""
     from prosector.pipeline.export import check_outputs, write_outputs
     from prosector.pipeline.run import check_recipe, run
 
-    recipe = _recipe(options, remove_table, out.name)
+    if remove_table and labels is not None:
+        raise click.UsageError("give --labels or --remove-table, not both")
+    before, inputs = patient_steps(options["method"]) if remove_table else ((), {"volume": SOURCE})
+    recipe = _recipe(options, before, inputs, out.name)
+    if labels is not None:
+        recipe = with_labels(recipe)
     with asked_on_the_command_line():
         check_recipe(recipe)
         check_outputs(recipe)
@@ -50,12 +57,12 @@ def command(chosen: Chosen, remove_table: bool, out: Path, **options: Any) -> No
     with progress_bar() as progress:
         volume = chosen.load(progress)
         with asked_on_the_command_line():
-            result = run(volume, recipe, progress)
+            result = run(volume, recipe, progress, load_given(labels, volume))
         written = write_outputs(result, out.parent, progress)
     told(written)
 
 
-def _recipe(options: dict[str, Any], remove_table: bool, file: str) -> Recipe:
+def _recipe(options: dict[str, Any], before: tuple[Step, ...], inputs: dict[str, str], file: str) -> Recipe:
     method = options["method"]
     width, height = options["size"]
     parameters = {
@@ -73,6 +80,6 @@ def _recipe(options: dict[str, Any], remove_table: bool, file: str) -> Recipe:
         "turn_deg": options["turn"],
         "slab_mm": options["slab"],
     }
-    before, inputs = patient_steps(method) if remove_table else ((), {"volume": SOURCE})
+    parameters |= settings_of(operation(f"cine-{method}"), options["pairs"])
     film = Step("cine", f"cine-{method}", inputs, parameters)
     return Recipe(f"{method} cine", "", (*before, film), (Output("cine", file),))

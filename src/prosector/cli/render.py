@@ -9,9 +9,10 @@ import click
 
 from prosector.atomic import require_writable
 from prosector.cli.console import PATH, Chosen, asked_on_the_command_line, progress_bar, size_of, source_options, told
+from prosector.cli.given import given_option, load_given, settings_of, with_labels
 from prosector.model.camera import VIEWS
 from prosector.model.recipe import SOURCE, Output, Recipe, Step
-from prosector.pipeline.operations import METHODS
+from prosector.pipeline.operations import METHODS, operation
 
 SHADED = ("volume", "surface")
 
@@ -42,27 +43,33 @@ SKIN_MARGIN_MM = 1.5
 @click.option("--slab-normal", nargs=3, type=float, metavar="L P H", help="Across the slab (default: the view).")
 @click.option("--cinematic", is_flag=True, help="Ambient occlusion and soft shadows (method volume); slower.")
 @click.option("--remove-table", is_flag=True, help="Show the patient only.")
+@given_option
 @click.option("--bare", is_flag=True, help="No letters, scale bar or captions.")
 @click.option("--banner", is_flag=True, help="Draw the patient's name and ID into the picture.")
 @click.option("--out", type=PATH, required=True, metavar="FILE", help=".png, or .dcm for a Secondary Capture.")
-def command(chosen: Chosen, remove_table: bool, out: Path, **options: Any) -> None:
+def command(chosen: Chosen, remove_table: bool, labels: Path | None, out: Path, **options: Any) -> None:
     """Make one picture of the series under PATH."""
     from prosector.pipeline.export import check_outputs, write_outputs
     from prosector.pipeline.run import check_recipe, run
 
-    recipe = _recipe(options, remove_table, out.name)
+    if remove_table and labels is not None:
+        raise click.UsageError("give --labels or --remove-table, not both")
+    before, inputs = patient_steps(options["method"]) if remove_table else ((), {"volume": SOURCE})
+    recipe = _recipe(options, before, inputs, out.name)
+    if labels is not None:
+        recipe = with_labels(recipe)
     with asked_on_the_command_line():
         check_recipe(recipe)
         check_outputs(recipe)
     require_writable(out)
     with progress_bar() as progress:
         volume = chosen.load(progress)
-        result = run(volume, recipe, progress)
+        result = run(volume, recipe, progress, load_given(labels, volume))
         written = write_outputs(result, out.parent, progress)
     told(written)
 
 
-def _recipe(options: dict[str, Any], remove_table: bool, file: str) -> Recipe:
+def _recipe(options: dict[str, Any], before: tuple[Step, ...], inputs: dict[str, str], file: str) -> Recipe:
     method = options["method"]
     if options["view"] and (options["azimuth"] is not None or options["elevation"] is not None):
         raise click.UsageError("give --view, or --azimuth and --elevation, not both")
@@ -86,7 +93,7 @@ def _recipe(options: dict[str, Any], remove_table: bool, file: str) -> Recipe:
     if options["window"]:
         parameters["window_center"], parameters["window_width"] = options["window"]
     parameters |= _region(options)
-    before, inputs = patient_steps(method) if remove_table else ((), {"volume": SOURCE})
+    parameters |= settings_of(operation(method), options["pairs"])
     picture = Step("picture", method, inputs, parameters)
     return Recipe(f"{method} picture", "", (*before, picture), (Output("picture", file),))
 

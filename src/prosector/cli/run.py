@@ -9,34 +9,45 @@ import click
 
 from prosector.atomic import require_writable
 from prosector.cli.console import PATH, Chosen, progress_bar, source_options, told
+from prosector.cli.given import answered, given_option, load_given
+from prosector.pipeline.run import NOTHING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from prosector.model.progress import Progress
     from prosector.model.recipe import Recipe
     from prosector.model.volume import Volume
+    from prosector.pipeline.operation import Value
 
 
 @click.command()
 @source_options
 @click.option("--recipe", required=True, metavar="NAME|FILE", help="A built-in recipe or a JSON file.")
+@given_option
 @click.option("--out", type=PATH, required=True, metavar="FOLDER", help="Where everything goes.")
-def command(chosen: Chosen, recipe: str, out: Path) -> None:
-    """Run a recipe on the series under PATH and write all that it names, trace.json and the draft report."""
+def command(chosen: Chosen, recipe: str, labels: Path | None, pairs: tuple[str, ...], out: Path) -> None:
+    """Run a recipe on the series under PATH and write all that it names, trace.json and the draft report.
+
+    What a recipe asks for is given by --set STEP.PARAMETER=VALUE.
+    """
     from prosector.pipeline.export import check_outputs
     from prosector.pipeline.recipes import read_recipe
     from prosector.pipeline.run import check_recipe
 
-    parsed = read_recipe(recipe)
+    parsed = answered(read_recipe(recipe), pairs)
     check_recipe(parsed)
     check_outputs(parsed)
     require_writable(out / "report.html")
     with progress_bar() as progress:
         volume = chosen.load(progress)
-        written = run_into(volume, parsed, out, progress)
+        written = run_into(volume, parsed, out, progress, load_given(labels, volume))
     told(written)
 
 
-def run_into(volume: Volume, recipe: Recipe, folder: Path, progress: Progress) -> tuple[Path, ...]:
+def run_into(
+    volume: Volume, recipe: Recipe, folder: Path, progress: Progress, given: Mapping[str, Value] = NOTHING
+) -> tuple[Path, ...]:
     """Run a recipe; write its outputs, its trace and the draft report."""
     import json
 
@@ -48,7 +59,7 @@ def run_into(volume: Volume, recipe: Recipe, folder: Path, progress: Progress) -
     from prosector.report.html import write_report_html
     from prosector.report.json import write_report_json
 
-    result = run(volume, recipe, progress)
+    result = run(volume, recipe, progress, given)
     written = write_outputs(result, folder, progress)
     trace, json_report, html_report = (folder / name for name in ("trace.json", "report.json", "report.html"))
     write_text(trace, json.dumps(trace_to_json(result.trace), indent=2) + "\n")

@@ -9,33 +9,40 @@ from typing import Any
 import click
 
 from prosector.atomic import require_writable
-from prosector.cli.console import PATH, Chosen, progress_bar, source_options
-from prosector.model.recipe import SOURCE, Output, Recipe, Step
+from prosector.cli.console import PATH, Chosen, asked_on_the_command_line, progress_bar, source_options
+from prosector.cli.given import given_option, load_given, one_step, settings_of
 from prosector.pipeline.operations import TARGETS
 
 
 @click.command()
 @source_options
 @click.option("--target", type=click.Choice(TARGETS), required=True, help="What to delineate.")
-@click.option("--out", type=PATH, required=True, metavar="FILE", help=".nii.gz, or .dcm for a DICOM Segmentation.")
+@given_option
+@click.option("--out", type=PATH, required=True, metavar="FILE", help=".nii.gz, .seg.nrrd, or .dcm for DICOM SEG.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def command(chosen: Chosen, target: str, out: Path, as_json: bool) -> None:
-    """Delineate a structure in the series under PATH and write it as a label map."""
+def command(chosen: Chosen, target: str, labels: Path | None, pairs: tuple[str, ...], out: Path, as_json: bool) -> None:
+    """Delineate a structure in the series under PATH and write it as a label map.
+
+    What each target takes by --set is shown by: prosector operations segment-TARGET.
+    """
     from prosector.model.labels import LabelMap
     from prosector.pipeline.export import check_outputs, write_outputs
-    from prosector.pipeline.run import run
+    from prosector.pipeline.operations import operation
+    from prosector.pipeline.run import check_recipe, run
 
-    step = Step(target, f"segment-{target}", {"volume": SOURCE})
-    recipe = Recipe(f"{target} segmentation", "", (step,), (Output(target, out.name),))
-    check_outputs(recipe)
+    row = operation(f"segment-{target}")
+    recipe = one_step(row, settings_of(row, pairs), labels is not None, (out.name,))
+    with asked_on_the_command_line():
+        check_recipe(recipe)
+        check_outputs(recipe)
     require_writable(out)
     with progress_bar() as progress:
         volume = chosen.load(progress)
-        result = run(volume, recipe, progress)
+        result = run(volume, recipe, progress, load_given(labels, volume))
         (written,) = write_outputs(result, out.parent, progress)
-    labels = result.values[target]
-    assert isinstance(labels, LabelMap)
-    _tell(written, labels.volumes_mm3(), as_json)
+    found = result.values[row.name]
+    assert isinstance(found, LabelMap)
+    _tell(written, found.volumes_mm3(), as_json)
 
 
 def _tell(written: Path, volumes_mm3: dict[str, float], as_json: bool) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from prosector.model.camera import VIEWS
+from prosector.model.centerlines import Centerlines
 from prosector.model.cine import Cine
 from prosector.model.digest import canonical_json
 from prosector.model.geometry import Geometry
 from prosector.model.labels import LabelMap, Segment
+from prosector.model.measurement import Measurements
 from prosector.model.mesh import Mesh
 from prosector.model.recipe import SOURCE, Trace, TraceStep
 from prosector.model.rendering import Rendering
@@ -18,6 +20,7 @@ from prosector.pipeline.operation import Value
 from prosector.pipeline.operations import OPERATIONS
 from prosector.rendering.presets import preset
 from prosector.report.limitations import limitations_of
+from prosector.report.measured import measured
 from prosector.report.model import (
     NOT_CLEARED,
     DraftReport,
@@ -60,6 +63,7 @@ def build_draft_report(trace: Trace, values: Mapping[str, Value], source: Source
         geometry=geometry,
         techniques=_techniques(trace, images),
         structures=(*_segmented(trace, values, images), *_displayed(images)),
+        measurements=measured(trace, values),
         images=images,
         outputs=_outputs(trace, values),
         limitations=limitations_of(source, geometry),
@@ -193,6 +197,10 @@ def _content(value: Value | None) -> str:
             return f"surface of {len(value.faces):,} triangles, {value.area_mm2 / 100:.1f} cm²"
         case Volume():
             return "volume of " + " × ".join(str(n) for n in value.geometry.shape) + " voxels"
+        case Measurements():
+            return f"{len(value.items)} measurements"
+        case Centerlines():
+            return f"centreline of {len(value.branches)} branches"
     return ""
 
 

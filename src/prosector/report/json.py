@@ -35,6 +35,7 @@ def report_document(report: DraftReport) -> dict[str, Any]:
         "geometry": _geometry(report.geometry),
         "techniques": [asdict(technique) for technique in report.techniques],
         "structures": [asdict(structure) for structure in report.structures],
+        "measurements": [asdict(line) for line in report.measurements],
         "images": [_image(image) for image in report.images],
         "outputs": [asdict(output) for output in report.outputs],
         "limitations": list(report.limitations),

@@ -8,6 +8,7 @@ from prosector.model.geometry import Geometry
 from prosector.model.recipe import Trace
 from prosector.model.rendering import Rendering
 from prosector.model.source import Source
+from prosector.report.measured import MeasurementTold
 
 TITLE = "3D post-processing (76377)"
 """Title of the document; a report of its own, apart from the base study's."""
@@ -109,6 +110,7 @@ class DraftReport:
     geometry: Geometry
     techniques: tuple[Technique, ...]
     structures: tuple[StructureShown, ...]
+    measurements: tuple[MeasurementTold, ...]
     images: tuple[ReportImage, ...]
     outputs: tuple[OutputFile, ...]
     limitations: tuple[str, ...]

@@ -1,0 +1,128 @@
+"""What operations are given on the command line: parameters by ``--set``, labels by ``--labels``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from prosector.cli.console import PATH
+from prosector.errors import ParameterError, UsageError
+from prosector.model.labels import LabelMap
+from prosector.model.recipe import SOURCE, Output, Recipe, Step
+from prosector.model.volume import Volume
+
+if TYPE_CHECKING:
+    from prosector.pipeline.operation import Operation, Value
+
+
+def given_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--labels`` and ``--set``, handed over as ``labels`` and ``pairs``."""
+    decorated: Callable[..., Any] = click.option(
+        "--set", "pairs", multiple=True, metavar="NAME=VALUE",
+        help="A parameter of the operation (see prosector operations NAME); again for each.",
+    )(function)  # fmt: skip
+    return click.option(
+        "--labels", type=PATH, metavar="FILE", help="Labels to work with: .nii.gz, .seg.nrrd or DICOM SEG."
+    )(decorated)
+
+
+def split_pairs(pairs: tuple[str, ...]) -> dict[str, str]:
+    """``("a=1", "b=2,3")`` as a dictionary of texts.
+
+    Raises
+    ------
+    UsageError
+        For what is not NAME=VALUE, or a name that is given twice.
+    """
+    found: dict[str, str] = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not equals or not name:
+            raise UsageError(f"--set takes NAME=VALUE; found {pair!r}")
+        if name in found:
+            raise UsageError(f"--set gives {name!r} twice; separate several values by commas")
+        found[name] = text
+    return found
+
+
+def settings_of(row: Operation, pairs: tuple[str, ...]) -> dict[str, Any]:
+    """Parameters of an operation from ``--set``.
+
+    Raises
+    ------
+    ParameterError
+        For a name that it does not have, or a value that does not fit.
+    """
+    known = {parameter.name: parameter for parameter in row.parameters}
+    given = split_pairs(pairs)
+    for name in given:
+        if name not in known:
+            raise ParameterError(f"{row.name} has no parameter {name!r}; it has: {', '.join(known) or 'none'}")
+    return {name: known[name].parsed(text) for name, text in given.items()}
+
+
+def one_step(row: Operation, settings: dict[str, Any], with_labels: bool, outputs: tuple[str, ...]) -> Recipe:
+    """The recipe of a single operation on the volume and, where they are given, the labels.
+
+    Raises
+    ------
+    UsageError
+        If it needs labels and none are given, takes none and some are, or takes more than a volume and labels.
+    """
+    takes = {**row.inputs, **row.optional}
+    strange = [name for name, kind in row.inputs.items() if kind not in (Volume, LabelMap)]
+    drawn = [name for name, kind in takes.items() if kind is LabelMap][:1]
+    if strange or sum(kind is LabelMap for kind in row.inputs.values()) > 1:
+        raise UsageError(f"{row.name} works on {', '.join(takes)}: write a recipe and use prosector run")
+    if with_labels and not drawn:
+        raise UsageError(f"{row.name} takes no labels")
+    if not with_labels and any(kind is LabelMap for kind in row.inputs.values()):
+        raise UsageError(f"{row.name} works on labels: give --labels FILE")
+    inputs = {name: SOURCE for name, kind in row.inputs.items() if kind is Volume}
+    if with_labels:
+        inputs[drawn[0]] = "labels"
+    if row.optional.get("volume") is Volume:
+        inputs["volume"] = SOURCE
+    step = Step(row.name, row.name, inputs, settings)
+    written = tuple(Output(row.name, file) for file in outputs)
+    return Recipe(row.name, "", (step,), written, {"labels": "LabelMap"} if with_labels else {})
+
+
+def with_labels(recipe: Recipe) -> Recipe:
+    """The recipe whose last step also takes ``--labels``."""
+    *before, last = recipe.steps
+    last = replace(last, inputs={**last.inputs, "labels": "labels"})
+    return replace(recipe, steps=(*before, last), inputs={"labels": "LabelMap"})
+
+
+def load_given(labels: Path | None, volume: Volume) -> dict[str, Value]:
+    """What ``--labels`` gives, on the volume's grid."""
+    from prosector.pipeline.source import read_labels
+
+    return {} if labels is None else {"labels": read_labels(labels, volume)}
+
+
+def answered(recipe: Recipe, pairs: tuple[str, ...]) -> Recipe:
+    """A recipe with ``--set STEP.PARAMETER=VALUE`` put in.
+
+    Raises
+    ------
+    RecipeError
+        If it has no such step.
+    ParameterError
+        If the step's operation has no such parameter, or the value does not fit.
+    """
+    from prosector.pipeline.operations import operation
+    from prosector.pipeline.recipes import answer
+
+    rows = {step.id: operation(step.operation) for step in recipe.steps}
+    answers: dict[str, Any] = {}
+    for key, text in split_pairs(pairs).items():
+        step, _, parameter = key.rpartition(".")
+        row = rows.get(step)
+        answers[key] = settings_of(row, (f"{parameter}={text}",))[parameter] if row else text
+    return answer(recipe, answers)
