@@ -8,8 +8,9 @@ A tilted stack is a sheared affine. The sform holds it (code 1, scanner coordina
 hold rotations and is then left unset (code 0). Readers that insist on right angles, such as ITK, refuse
 such a file.
 
-Names, codes and algorithms of labels travel as JSON in a header extension of kind "comment" (code 6),
-which other software passes over: one file, which cannot be parted from its legend. Nothing of the
+Names and colours of labels travel in the XML label table that others read; names, codes and algorithms as
+JSON in a second header extension, of kind "comment" (code 6), which other software passes over: one file,
+which cannot be parted from its legend. Nothing of the
 patient's identity is written. The gzip header has no name and no time, so the same value gives the same
 bytes.
 """
@@ -31,9 +32,18 @@ from nibabel.spatialimages import HeaderDataError
 from prosector._version import __version__
 from prosector.atomic import atomic_path
 from prosector.errors import FileFormatError, ParameterError
+from prosector.exchange.grids import conformed
+from prosector.exchange.label_names import (
+    imported_segment,
+    numbered,
+    read_color_table,
+    read_label_table,
+    table_beside,
+    write_label_table,
+)
 from prosector.model.geometry import Array, Geometry
 from prosector.model.labels import LabelMap, Segment
-from prosector.model.structures import Code, Structure, structure
+from prosector.model.structures import Code, Structure
 from prosector.model.volume import Volume
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -41,17 +51,14 @@ LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 COMMENT = 6
 """NIfTI extension code of plain text."""
 
+LABEL_TABLE = (0, 30)
+"""Those of the XML label table: 0 (unknown) is what TotalSegmentator writes, and nibabel reads; 30 is Caret's own."""
+
 LEGEND = "prosector-labels-1"
 """Marks our JSON among other comments."""
 
 SCANNER = 1
 """sform and qform code: scanner coordinates."""
-
-AXIS_TOLERANCE = 0.01
-"""How far (in voxels a step) a file's axes may stray from the grid's and still be a reordering of them."""
-
-SAME_PLACE_VOXELS = 0.1
-"""How far a file's corners may lie from the grid's; headers of other programs are rounded."""
 
 LABEL_LEVEL, VOLUME_LEVEL = 6, 1
 """gzip levels: labels shrink a lot at little cost; noise of voxels hardly shrinks more when given time."""
@@ -75,6 +82,8 @@ def write_labels_nifti(path: str | Path, labelmap: LabelMap) -> None:
     """
     image = _image(labelmap.labels, labelmap.geometry)
     image.header.set_intent("label", name="labels", allow_unknown=False)
+    table = write_label_table(labelmap.segments).encode("utf-8")
+    image.header.extensions.append(Nifti1Extension(LABEL_TABLE[0], table))
     text = json.dumps({"format": LEGEND, "segments": [_legend(s) for s in labelmap.segments]}, sort_keys=True)
     image.header.extensions.append(Nifti1Extension(COMMENT, text.encode("ascii")))
     _write(Path(path), image, LABEL_LEVEL)
@@ -93,11 +102,14 @@ def write_volume_nifti(path: str | Path, volume: Volume) -> None:
     _write(Path(path), _image(volume.voxels, volume.geometry), VOLUME_LEVEL)
 
 
-def read_labels_nifti(path: str | Path, geometry: Geometry) -> LabelMap:
+def read_labels_nifti(path: str | Path, geometry: Geometry, names: str = "") -> LabelMap:
     """Read a label map that lies on the grid of a volume.
 
-    The file's axes may be ordered or turned otherwise, as many programs store them; voxels are brought
-    into the grid's order, never interpolated.
+    The file's axes may be ordered or turned otherwise, as many programs store them, and it may hold a crop;
+    voxels are brought into the grid's order and place, never interpolated.
+
+    Names come from our own legend, else from the file's XML label table (as TotalSegmentator writes it), else from
+    a table beside the file (see :func:`prosector.exchange.label_names.table_beside`), else from ``names``.
 
     Parameters
     ----------
@@ -105,12 +117,14 @@ def read_labels_nifti(path: str | Path, geometry: Geometry) -> LabelMap:
         NIfTI-1 or -2, gzipped or not; whole numbers from 0 to 65535.
     geometry : Geometry
         The volume's grid.
+    names : str, optional
+        A numbering to fall back on: ``totalsegmentator`` (version 2, task "total").
 
     Returns
     -------
     LabelMap
-        Segments as our own files name them; a label that no legend names becomes ``label N`` of
-        unspecified tissue.
+        Segments as the legend lists them, or, of other tables, those that occur; a label that nothing names
+        becomes ``label N`` of unspecified tissue.
 
     Raises
     ------
@@ -118,16 +132,15 @@ def read_labels_nifti(path: str | Path, geometry: Geometry) -> LabelMap:
         If the file is no NIfTI image of labels.
     GeometryError
         If its voxels are not those of the grid.
+    UnknownNameError
+        If there is no such numbering.
     """
     path = Path(path)
     image, data = _load(path)
-    labels, affine = _reordered(data, LPS_TO_RAS @ image.affine, geometry)
-    found = Geometry(labels.shape, affine)
-    if found.shape != geometry.shape or _voxels_off(found, geometry) > SAME_PLACE_VOXELS:
-        geometry.require_same(found, str(path))
+    labels = conformed(data, LPS_TO_RAS @ image.affine, geometry, str(path))
     highest = int(labels.max())
     labels = np.ascontiguousarray(labels, dtype=np.uint8 if highest < 256 else np.uint16)
-    return LabelMap(labels, geometry, _segments(labels, _read_legend(image)))
+    return LabelMap(labels, geometry, _segments(labels, _read_legend(image), _table(image, path, names)))
 
 
 def _image(array: Array, geometry: Geometry) -> Nifti1Image:
@@ -167,6 +180,7 @@ def _legend(segment: Segment) -> dict[str, Any]:
             "category": [row.category.value, row.category.scheme, row.category.meaning],
             "type": [row.type.value, row.type.scheme, row.type.meaning],
             "color_rgb": list(row.color_rgb),
+            "modifier": row.modifier and [row.modifier.value, row.modifier.scheme, row.modifier.meaning],
         },
     }
 
@@ -195,33 +209,6 @@ def _load(path: Path) -> tuple[Nifti1Image, Array]:
     return image, data
 
 
-def _reordered(data: Array, affine: Array, geometry: Geometry) -> tuple[Array, Array]:
-    """Bring (i, j, k) data into the grid's (k, j, i), undoing swapped and turned axes.
-
-    Returns the array and its affine from (k, j, i) to LPS. What is no mere reordering is returned as it
-    is stored, for the comparison of grids to refuse.
-    """
-    steps = geometry.inverse[:3, :3] @ affine[:3, :3]  # file axis (column) in steps along k, j, i (rows)
-    order = np.abs(steps).argmax(axis=1)
-    reordered = np.zeros((3, 3))
-    reordered[range(3), order] = np.sign(steps[range(3), order])
-    if sorted(order) != [0, 1, 2] or np.abs(steps - reordered).max() > AXIS_TOLERANCE:
-        order, reordered = np.array([2, 1, 0]), np.eye(3)[::-1]
-    result = data.transpose(order)
-    turned = affine[:, [*order, 3]].copy()
-    for axis in range(3):
-        if reordered[axis, order[axis]] < 0:
-            result = np.flip(result, axis)
-            turned[:, 3] += turned[:, axis] * (result.shape[axis] - 1)
-            turned[:, axis] *= -1
-    return result, turned
-
-
-def _voxels_off(found: Geometry, geometry: Geometry) -> float:
-    """Largest distance of a corner from where it ought to be, in steps of the grid."""
-    return float(np.abs(geometry.to_index(found.corners_lps) - geometry.to_index(geometry.corners_lps)).max())
-
-
 def _read_legend(image: Nifti1Image) -> dict[int, Segment]:
     """Segments by number from our extension; empty where there is none or it is not ours."""
     for extension in image.header.extensions:
@@ -239,21 +226,32 @@ def _read_legend(image: Nifti1Image) -> dict[int, Segment]:
 def _segment(row: dict[str, Any]) -> Segment:
     kind = row["structure"]
     red, green, blue = (int(v) for v in kind["color_rgb"])
-    what = Structure(kind["name"], Code(*kind["category"]), Code(*kind["type"]), (red, green, blue))
+    side = Code(*kind["modifier"]) if kind.get("modifier") else None
+    what = Structure(kind["name"], Code(*kind["category"]), Code(*kind["type"]), (red, green, blue), side)
     return Segment(int(row["number"]), row["name"], what, row["algorithm_type"], row["algorithm_name"])
 
 
-def _segments(labels: Array, legend: dict[int, Segment]) -> tuple[Segment, ...]:
-    """Those of the legend, and a plain one for every other label that occurs."""
+def _table(image: Nifti1Image, path: Path, names: str) -> dict[int, Segment]:
+    """Segments by number from another program's table, or from the numbering that was asked for."""
+    fallback = numbered(names) if names else {}
+    for extension in image.header.extensions:
+        if extension.get_code() in LABEL_TABLE:
+            named = read_label_table(extension.content.decode("utf-8", errors="replace"))
+            if named:
+                return {number: imported_segment(number, name) for number, name in named.items()}
+    beside = table_beside(path)
+    if beside is not None and (named := read_color_table(beside)):
+        return {number: imported_segment(number, name) for number, name in named.items()}
+    return fallback
+
+
+def _segments(labels: Array, legend: dict[int, Segment], table: dict[int, Segment]) -> tuple[Segment, ...]:
+    """Those of the legend, and for every other label that occurs that of the table, or a plain one."""
     present = np.zeros(65536, dtype=bool)
     for plane in labels:  # slice by slice: no sorted copy of the volume
         present[np.unique(plane)] = True
     found = dict(legend)
-    for number in np.flatnonzero(present[1:]) + 1:
-        found.setdefault(
-            int(number),
-            Segment(
-                int(number), f"label {number}", structure("unspecified tissue"), "SEMIAUTOMATIC", "imported, not stated"
-            ),
-        )
+    for number in (int(n) for n in np.flatnonzero(present[1:]) + 1):
+        if number not in found:
+            found[number] = table.get(number) or imported_segment(number, f"label {number}")
     return tuple(found[number] for number in sorted(found))
