@@ -132,7 +132,7 @@ def test_json_holds_every_key_and_the_whole_trace(report: DraftReport, tmp_path:
     data = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
     assert list(data) == [
         "schema", "schema_version", "title", "status", "made_utc", "patient", "base_study", "source_series", "geometry",
-        "techniques", "structures", "images", "outputs", "limitations", "workstation", "missing", "trace",
+        "techniques", "structures", "measurements", "images", "outputs", "limitations", "workstation", "missing", "trace",
     ]  # fmt: skip
     assert data["title"] == "3D post-processing (76377)"
     assert [step["id"] for step in data["trace"]["steps"]] == [step.id for step in STEPS]
