@@ -25,6 +25,7 @@ COMMANDS = {
     "operations": "list the operations, or show what one takes and makes",
     "demo": "run the main job on the embedded sample",
     "datasets": "list and fetch public series",
+    "phantom": "compute the scan of a test object of which every number is known",
     "bench": "time it beside its peers on this machine",
 }
 """Commands and their one-line help; ``prosector.cli.<name>`` holds each."""
@@ -44,7 +45,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"prosector.cli.{cmd_name}")
+        module = importlib.import_module(f"prosector.cli.{cmd_name.replace('-', '_')}")
         command: click.Command = module.command
         command.name = cmd_name
         return command

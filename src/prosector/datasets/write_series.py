@@ -1,4 +1,4 @@
-"""A volume as a classic CT series: one file per slice, explicit little endian, the same bytes every time."""
+"""A volume as a classic CT or MR series: one file per slice, explicit little endian, the same bytes every time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian
+from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian, MRImageStorage
 
 from prosector.atomic import atomic_path
 from prosector.errors import GeometryError, InputError
@@ -21,6 +21,9 @@ from prosector.model.window import Window
 
 RESCALE_INTERCEPT = -1024
 STORED_BITS = 12
+TILT_TOLERANCE_DEG = 0.01
+"""A shear of less is rounding, no gantry tilt."""
+
 SOFT_TISSUE = Window(40, 400)
 
 
@@ -62,7 +65,42 @@ def write_ct_series(
         If the folder cannot be written.
     """
     _check(volume)
-    common = _series_attributes(volume, window)
+    return _write_slices(volume, folder, _series_attributes(volume, window), progress)
+
+
+def write_mr_series(volume: Volume, folder: str | Path, progress: Progress = silent) -> list[Path]:
+    """Write an MR volume as DICOM MR Image objects, as :func:`write_ct_series` does a CT.
+
+    Parameters
+    ----------
+    volume : Volume
+        Modality MR, whole values from 0 to 4095; rows and columns at right angles.
+    folder : path
+
+    Raises
+    ------
+    InputError
+        If the volume is not MR or its values need more than 12 bits.
+    GeometryError
+        If rows and columns are not at right angles.
+    OutputError
+        If the folder cannot be written.
+    """
+    _check(volume, "MR", 0)
+    top = float(volume.voxels.max())
+    common = _series_attributes(volume, Window(top / 2, max(top, 1.0)))
+    common.SOPClassUID, common.Modality = MRImageStorage, "MR"
+    for name in ("KVP", "ConvolutionKernel", "RescaleIntercept", "RescaleSlope", "RescaleType"):
+        delattr(common, name)
+    # Type 1 of the MR Image module (PS3.3 C.8.3.1); a gradient echo, since nothing was really acquired
+    common.ScanningSequence, common.SequenceVariant, common.ScanOptions = "GR", "NONE", ""
+    common.MRAcquisitionType, common.EchoTime, common.EchoTrainLength = "3D", 0, 1
+    common.RepetitionTime = 10
+    common.WindowCenterWidthExplanation = "FULL RANGE"
+    return _write_slices(volume, folder, common, progress)
+
+
+def _write_slices(volume: Volume, folder: str | Path, common: Dataset, progress: Progress) -> list[Path]:
     step_up = volume.geometry.affine[2, 0] >= 0
     order = range(volume.geometry.shape[0] - 1, -1, -1) if step_up else range(volume.geometry.shape[0])
     paths = []
@@ -75,13 +113,14 @@ def write_ct_series(
     return paths
 
 
-def _check(volume: Volume) -> None:
-    if not volume.is_hounsfield or volume.source.modality != "CT":
-        raise InputError(f"a CT series holds Hounsfield units; found modality {volume.source.modality!r}")
+def _check(volume: Volume, modality: str = "CT", lowest: int = RESCALE_INTERCEPT) -> None:
+    if volume.is_hounsfield != (modality == "CT") or volume.source.modality != modality:
+        units = "Hounsfield units" if modality == "CT" else "arbitrary units"
+        raise InputError(f"{modality} series hold {units}; found modality {volume.source.modality!r}")
     low, high = volume.voxels.min(), volume.voxels.max()
-    top = 2**STORED_BITS - 1 + RESCALE_INTERCEPT
-    if low < RESCALE_INTERCEPT or high > top or not np.issubdtype(volume.voxels.dtype, np.integer):
-        raise InputError(f"12 stored bits hold whole values from -1024 to {top} HU; found {low} to {high}")
+    top = 2**STORED_BITS - 1 + lowest
+    if low < lowest or high > top or not np.issubdtype(volume.voxels.dtype, np.integer):
+        raise InputError(f"12 stored bits hold whole values from {lowest} to {top}; found {low} to {high}")
     _, j, i = (volume.geometry.affine[:3, n] / volume.geometry.spacing_mm[n] for n in range(3))
     if abs(j @ i) > ORTHOGONAL_TOLERANCE:
         raise GeometryError("Image Orientation (0020,0037) needs rows and columns at right angles")
@@ -130,6 +169,8 @@ def _describe_pixels(ds: Dataset, volume: Volume) -> None:
     ds.ImageType = list(scan.image_type or ("ORIGINAL", "PRIMARY", "AXIAL"))
     ds.ImageOrientationPatient = [_short(v) for v in (*row, *column)]
     ds.PixelSpacing = [_short(spacing[1]), _short(spacing[2])]
+    if geometry.tilt_degrees > TILT_TOLERANCE_DEG:
+        ds.GantryDetectorTilt = _short(geometry.tilt_degrees)
     ds.SliceThickness = _short(scan.slice_thickness_mm or geometry.slice_distance_mm)
     ds.Rows, ds.Columns = geometry.shape[1:]
     ds.SamplesPerPixel, ds.PhotometricInterpretation = 1, "MONOCHROME2"
@@ -151,10 +192,10 @@ def _slice(volume: Volume, common: Dataset, k: int, number: int) -> Dataset:
     ds.InstanceNumber = number
     ds.ImagePositionPatient = [_short(v) for v in position]
     ds.SliceLocation = _short(float(position @ volume.geometry.normal_lps))
-    stored = volume.voxels[k].astype(np.int32) - RESCALE_INTERCEPT
+    stored = volume.voxels[k].astype(np.int32) - int(common.get("RescaleIntercept", 0))
     ds.add_new("PixelData", "OW", stored.astype("<u2").tobytes())
     ds.file_meta = FileMetaDataset()
-    ds.file_meta.MediaStorageSOPClassUID = CTImageStorage
+    ds.file_meta.MediaStorageSOPClassUID = common.SOPClassUID
     ds.file_meta.MediaStorageSOPInstanceUID = instance
     ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     ds.file_meta.ImplementationClassUID = UID(uid_of("implementation"))
