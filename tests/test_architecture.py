@@ -29,9 +29,11 @@ MAY_IMPORT = {
     "kernels": set(),
     **{room: VALUES | {"kernels"} for room in SCENE_ROOMS},
     "pipeline": PIPELINE | {"kernels"},  # the number of threads goes into the trace
-    "report": PIPELINE | {"pipeline"},
     "acceptance": PIPELINE | {"pipeline"},
-    "cli": PIPELINE | {"pipeline", "report", "acceptance"},
+    "case": PIPELINE | {"pipeline"},
+    "report": PIPELINE | {"pipeline", "case"},
+    "network": PIPELINE | {"pipeline", "case", "report"},
+    "cli": PIPELINE | {"pipeline", "acceptance", "case", "report", "network"},
     # The public names and ``python -m prosector``; no room may import them.
     "__init__": PIPELINE | {"pipeline"},
     "__main__": {"cli"},
@@ -40,7 +42,15 @@ MAY_IMPORT = {
 MAY_USE = {
     "numba": {"kernels"},
     "llvmlite": {"kernels"},  # numba's own intermediate language, for instructions that it has no name for
-    "pydicom": {"dicom", "datasets"},
+    "pydicom": {"dicom", "datasets", "network"},
+    "pynetdicom": {"network"},
+    "dicomweb_client": {"network"},
+    "requests": {"network"},
+    "pydantic": {"report"},
+    "reportlab": {"report"},
+    "cryptography": {"case"},
+    "filelock": {"case"},
+    "rfc3161_client": {"case"},
     "highdicom": {"dicom"},
     "imagecodecs": {"dicom"},
     "nibabel": {"exchange"},
@@ -57,7 +67,22 @@ MAY_USE = {
     "numpy": set(MAY_IMPORT) - GROUND,
 }
 
-HEAVY = ["numpy", "numba", "scipy", "skimage", "vtkmodules", "pydicom", "highdicom", "nibabel", "PIL", "jinja2", "matplotlib"]
+HEAVY = [
+    "numpy",
+    "numba",
+    "scipy",
+    "skimage",
+    "vtkmodules",
+    "pydicom",
+    "highdicom",
+    "nibabel",
+    "PIL",
+    "jinja2",
+    "matplotlib",
+    "pydantic",
+    "reportlab",
+    "cryptography",
+]
 
 
 def module_name(path: Path) -> str:

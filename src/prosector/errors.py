@@ -19,10 +19,15 @@ The tree::
     │   ├── FileFormatError             NIfTI, JSON and other files that do not hold what they should
     │   ├── GeometryError               grids that do not match, matrices that cannot be inverted
     │   ├── EmptyResultError            a segmentation or surface with nothing in it
-    │   └── RecipeError                 a recipe that cannot run
+    │   ├── RecipeError                 a recipe that cannot run
+    │   └── CaseError                   a case folder, its log or what is to be entered in it
+    │       ├── TamperedError               a log that does not hold together
+    │       ├── NotPermittedError           a person or role that may not do this
+    │       └── LockedError                 another process writes, or too many wrong passphrases
     └── MachineError                the machine, not the input                               (exit 4)
         ├── MissingCodecError           a decoder that is not installed
-        └── OutputError                 a place that cannot be written
+        ├── OutputError                 a place that cannot be written
+        └── NetworkError                a PACS that cannot be reached or refuses
 
 Messages say what was found (with the DICOM tag), what was expected and what to do. They never hold
 a patient's name or identifier.
@@ -111,6 +116,22 @@ class RecipeError(InputError):
     """A recipe that cannot be run as written."""
 
 
+class CaseError(InputError):
+    """A case folder, its log, or what is to be entered in it."""
+
+
+class TamperedError(CaseError):
+    """A log whose lines do not hold together; the message locates the first that does not."""
+
+
+class NotPermittedError(CaseError):
+    """A person, role or session that may not do what is asked."""
+
+
+class LockedError(CaseError):
+    """Another process writes to the case, or a person is locked out for a while."""
+
+
 class MachineError(ProsectorError):
     """Something about the machine, not about the input."""
 
@@ -123,3 +144,7 @@ class MissingCodecError(MachineError):
 
 class OutputError(MachineError):
     """A file or folder that cannot be written."""
+
+
+class NetworkError(MachineError):
+    """A PACS that cannot be reached, refuses, or answers what was not expected."""
