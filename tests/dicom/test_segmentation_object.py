@@ -148,13 +148,15 @@ def test_segments_are_numbered_from_one(tmp_path):
 
 
 def test_structures_that_we_have_no_row_for_keep_code_and_colour(tmp_path):
-    aorta = Structure("aorta", ANATOMICAL, Code("15825003", "SCT", "Aorta"), (216, 101, 79))
-    labelmap = labels_on(grid(), (Segment(1, "Aorta descendens", aorta, "SEMIAUTOMATIC", "region growing"),))
+    artery = Structure(
+        "internal iliac artery", ANATOMICAL, Code("90024005", "SCT", "Internal iliac artery"), (216, 101, 79)
+    )
+    labelmap = labels_on(grid(), (Segment(1, "Iliaca interna", artery, "SEMIAUTOMATIC", "region growing"),))
     (segment,) = read_segmentation(written(tmp_path, segmentation(labelmap)), labelmap.geometry).segments
-    assert (segment.name, segment.algorithm_name) == ("Aorta descendens", "region growing")
-    assert segment.structure.type == aorta.type
-    assert segment.structure.name == "aorta"
-    np.testing.assert_allclose(segment.structure.color_rgb, aorta.color_rgb, atol=1)
+    assert (segment.name, segment.algorithm_name) == ("Iliaca interna", "region growing")
+    assert segment.structure.type == artery.type
+    assert segment.structure.name == "internal iliac artery"
+    np.testing.assert_allclose(segment.structure.color_rgb, artery.color_rgb, atol=1)
 
 
 def test_sources_with_little_in_them_give_valid_objects(tmp_path):

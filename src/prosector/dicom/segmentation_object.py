@@ -198,7 +198,7 @@ def _description(segment: Segment, number: int, object_uid: str) -> SegmentDescr
             version=__version__,
             source="Prosector",
         )
-    return SegmentDescription(
+    described = SegmentDescription(
         segment_number=number,
         segment_label=segment.name[:LO_LENGTH],
         segmented_property_category=_concept(structure.category),
@@ -209,6 +209,11 @@ def _description(segment: Segment, number: int, object_uid: str) -> SegmentDescr
         tracking_id=segment.name[:LO_LENGTH],
         display_color=CIELabColor.from_rgb(*structure.color_rgb),
     )
+    if structure.modifier is not None:  # PS3.3 table 10.30-1 nests it in the type
+        described.SegmentedPropertyTypeCodeSequence[0].SegmentedPropertyTypeModifierCodeSequence = [
+            _concept(structure.modifier)
+        ]
+    return described
 
 
 def _concept(code: Code) -> CodedConcept:

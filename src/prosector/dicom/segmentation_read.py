@@ -15,7 +15,7 @@ from pydicom.pixels.utils import iter_pixels
 from prosector.errors import FileFormatError, GeometryError, MissingCodecError
 from prosector.model.geometry import Array, Geometry
 from prosector.model.labels import LabelMap, Segment
-from prosector.model.structures import STRUCTURES, Code, Structure
+from prosector.model.structures import Code, Structure, structure_coded
 
 SEGMENTATION_STORAGE = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
 """Segmentation and Label Map Segmentation."""
@@ -187,18 +187,24 @@ def _structure(item: Dataset) -> Structure:
     """Our row where the codes are those of one, else one made of the file's codes and colour."""
     category = _code(item, "SegmentedPropertyCategoryCodeSequence")
     kind = _code(item, "SegmentedPropertyTypeCodeSequence")
-    for known in STRUCTURES.values():
-        same_type = (known.type.value, known.type.scheme) == (kind.value, kind.scheme)
-        if same_type and known.category.value == category.value:
-            return known
+    modifiers = item.SegmentedPropertyTypeCodeSequence[0].get("SegmentedPropertyTypeModifierCodeSequence") or []
+    modifier = _concept(modifiers[0]) if len(modifiers) == 1 else None
+    known = (
+        structure_coded(category, kind, modifier, str(item.get("SegmentLabel") or "")) if len(modifiers) < 2 else None
+    )
+    if known is not None:
+        return known
     color = item.get("RecommendedDisplayCIELabValue")
     rgb = CIELabColor.from_dicom_value(list(map(int, color))).to_rgb(clip=True) if color else _GREY
-    return Structure(kind.meaning.lower(), category, kind, (int(rgb[0]), int(rgb[1]), int(rgb[2])))
+    return Structure(kind.meaning.lower(), category, kind, (int(rgb[0]), int(rgb[1]), int(rgb[2])), modifier)
 
 
 def _code(item: Dataset, keyword: str) -> Code:
     if not item.get(keyword):
         raise FileFormatError(f"a segment of the DICOM Segmentation has no {keyword}")
-    concept = item[keyword].value[0]
+    return _concept(item[keyword].value[0])
+
+
+def _concept(concept: Dataset) -> Code:
     value = concept.get("CodeValue") or concept.get("LongCodeValue") or concept.get("URNCodeValue")
     return Code(str(value), str(concept.get("CodingSchemeDesignator") or ""), str(concept.get("CodeMeaning") or ""))

@@ -27,7 +27,7 @@ from prosector.pipeline.run import Result
 ENDINGS: Mapping[type, tuple[str, ...]] = {
     Rendering: (".png", ".dcm"),
     Cine: (".mp4", ".gif", ".dcm", ".frames"),
-    LabelMap: (".nii.gz", ".dcm"),
+    LabelMap: (".nii.gz", ".seg.nrrd", ".dcm"),
     Mesh: (".stl", ".ply", ".obj", ".vtp", ".glb"),
     Volume: (".nii.gz",),
     Measurements: (".json", ".csv", ".png", ".svg"),
@@ -161,8 +161,9 @@ def write_value(path: str | Path, value: Value, provenance: Provenance | None = 
         write_mesh(path, value)
     elif isinstance(value, LabelMap):
         from prosector.exchange.nifti import write_labels_nifti
+        from prosector.exchange.nrrd_segmentation import write_labels_seg_nrrd
 
-        write_labels_nifti(path, value)
+        (write_labels_seg_nrrd if ending == ".seg.nrrd" else write_labels_nifti)(path, value)
     elif isinstance(value, Measurements):
         from prosector.exchange.measurements import write_measurements
         from prosector.rendering.plots import write_plot
