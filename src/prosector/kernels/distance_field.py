@@ -139,7 +139,7 @@ def envelope_across(plane, square, root, lines, places, borders):  # type: ignor
 @parallel_kernel
 def along_slices(mask, lengths, out):  # type: ignore[no-untyped-def]
     """Squared distances within each slice."""
-    nk, nj, ni = mask.shape
+    nk, nj, _ni = mask.shape
     for k in prange(nk):
         for j in range(nj):
             line_distances(mask[k, j], out[k, j], lengths[2] ** 2)
@@ -151,7 +151,7 @@ def along_slices(mask, lengths, out):  # type: ignore[no-untyped-def]
 @parallel_kernel
 def across_slices(square, out):  # type: ignore[no-untyped-def]
     """Squared distances within slices to distances."""
-    nk, nj, ni = out.shape
+    nk, nj, _ni = out.shape
     for j in prange(nj):
         lines = np.empty((BLOCK, nk), dtype=np.float64)
         places, borders = np.empty(nk, dtype=np.int64), np.empty(2 * nk, dtype=np.float64)
@@ -197,7 +197,7 @@ def from_line(before, after, at, step):  # type: ignore[no-untyped-def]
 @outlined
 def sheared_voxel(nearest, r, k, j, i, bound):  # type: ignore[no-untyped-def]
     """Squared distance of one voxel; ``bound`` is a distance within which a 0 is known to lie."""
-    nk, nj, ni = nearest.shape[1:]
+    nk, nj, _ni = nearest.shape[1:]
     best = bound * bound
     for turn in range(2 * nk):
         # 0, −1, 1, −2, 2, …
