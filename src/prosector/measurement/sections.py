@@ -266,14 +266,14 @@ class _Planes:
         return out
 
 
-def _half_levels(
-    profiles: Array, hint: Array, given: Array | None, planes: _Planes, change: float
-) -> _Found:
+def _half_levels(profiles: Array, hint: Array, given: Array | None, planes: _Planes, change: float) -> _Found:
     """Walls at the half level, those at half a threshold change below and above, and which are unresolved."""
     steps, voxel = planes.steps, planes.voxel
     # a little smoothing from ray to ray, over less than a voxel of rim: noise must not end a ray early
     width = np.clip(voxel / (2 * np.pi * np.median(hint, axis=1) / ANGLES) / 2.4, 0.3, 4.0)
-    calm = np.stack([ndimage.gaussian_filter1d(p, w, axis=0, mode="wrap") for p, w in zip(profiles, width, strict=True)])
+    calm = np.stack(
+        [ndimage.gaussian_filter1d(p, w, axis=0, mode="wrap") for p, w in zip(profiles, width, strict=True)]
+    )
     walls = hint
     for _ in range(2):
         lumen = _core_level(calm, np.nanmedian(walls, axis=1), steps)

@@ -49,9 +49,7 @@ def rim_sizes(radii: Array, is_open: Array) -> Sizes:
     ways = np.pi * np.arange(DIRECTIONS) / DIRECTIONS
     shadow = rim @ np.stack([np.cos(ways), np.sin(ways)])
     widths = shadow.max(axis=1) - shadow.min(axis=1)
-    return Sizes(
-        area, perimeter, _inscribed(rim), 2 * np.sqrt(area / np.pi), widths.min(axis=1), widths.max(axis=1)
-    )
+    return Sizes(area, perimeter, _inscribed(rim), 2 * np.sqrt(area / np.pi), widths.min(axis=1), widths.max(axis=1))
 
 
 def _bridged(radii: Array) -> Array:

@@ -1,0 +1,96 @@
+"""From a chain of voxels to a smooth line in the middle of the lumen."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from prosector.kernels.sections import polar_samples
+from prosector.measurement.centerline_frames import frames, resampled, smoothed, tangents
+from prosector.measurement.sections import Field
+from prosector.model.geometry import Array
+
+ROUNDS = 6
+ANGLES = 32
+SAMPLES = 48
+
+FARTHEST = 1.5
+"""Rays count as no longer than this many times their lower quartile: a branch does not draw the line into it."""
+
+SMOOTHING = 0.5
+"""Gaussian smoothing along the line in radii; the last round smooths by a voxel only."""
+
+
+def refined(points_lps: Array, radii_mm: Array, field: Field, step_mm: float, fixed: tuple[bool, bool]) -> Array:
+    """Relax a line into the middle of its sections.
+
+    Each round resamples the line evenly, moves every point within its section to the section's centroid and
+    smooths along the line.
+
+    Parameters
+    ----------
+    points_lps : (n, 3) array
+        Chain through the lumen, LPS mm.
+    radii_mm : (n,) array
+        Inner distance at each.
+    field : Field
+        The lumen, 1 inside and 0 outside.
+    step_mm : float
+        Distance between points of the result.
+    fixed : (bool, bool)
+        Whether the first and last point stay: nodes that several branches share.
+
+    Returns
+    -------
+    (m, 3) array
+        LPS mm, evenly spaced.
+    """
+    line, radii = np.asarray(points_lps, dtype=np.float64), np.asarray(radii_mm, dtype=np.float64)
+    voxel = min(field.geometry.spacing_mm)
+    for turn in range(ROUNDS):
+        finer = resampled(line, step_mm)
+        radius = np.interp(np.linspace(0, 1, len(finer)), np.linspace(0, 1, len(radii)), radii)
+        last = turn == ROUNDS - 1
+        sigma = voxel if last else max(SMOOTHING * float(np.median(radius)), voxel)
+        points = max(sigma / step_mm, 0.5)
+        calm = smoothed(finer, points) if turn == 0 else finer
+        moved, radii = centered(calm, radius, field)
+        for end, stays in ((0, fixed[0]), (-1, fixed[1])):
+            if stays:
+                moved[end] = points_lps[end]
+        line = smoothed(moved, points)
+    return resampled(line, step_mm)
+
+
+def centered(points: Array, radius: Array, field: Field) -> tuple[Array, Array]:
+    """(n, 3) points moved to the centroids of their sections, and the (n,) least distance of the wall."""
+    along = tangents(points)
+    across, upward = frames(points, along)
+    inverse = field.geometry.inverse[:3, :3]
+    steps = (2 * radius + 2 * max(field.geometry.spacing_mm)) / (SAMPLES - 1)
+    profiles = np.empty((len(points), ANGLES, SAMPLES), dtype=np.float32)
+    polar_samples(
+        field.values,
+        np.ascontiguousarray(field.geometry.to_index(points)),
+        np.ascontiguousarray(across @ inverse.T),
+        np.ascontiguousarray(upward @ inverse.T),
+        np.ascontiguousarray(steps),
+        profiles,
+    )
+    reach = _reach(profiles) * steps[:, None]
+    reach = np.minimum(reach, FARTHEST * np.quantile(reach, 0.25, axis=1)[:, None])
+    turn = 2 * np.pi * np.arange(ANGLES) / ANGLES
+    area = np.maximum((reach**2).sum(axis=1), 1e-12)
+    x, y = (2 / 3 * (reach**3 * trend(turn)).sum(axis=1) / area for trend in (np.cos, np.sin))
+    return points + x[:, None] * across + y[:, None] * upward, reach.min(axis=1)
+
+
+def _reach(profiles: Array) -> Array:
+    """(n, angles) samples until each ray falls below one half, with fractions; the last where it does not."""
+    stops = ~(profiles >= 0.5)
+    stops[..., 0] = False
+    first = np.where(stops.any(axis=2), stops.argmax(axis=2), profiles.shape[2] - 1)
+    n, a = np.indices(first.shape)
+    before, after = profiles[n, a, first - 1], profiles[n, a, first]
+    drop = before - after
+    share = np.divide(before - 0.5, drop, out=np.zeros(first.shape), where=drop > 0)
+    return np.asarray(first - 1 + np.clip(np.nan_to_num(share), 0, 1))
