@@ -35,6 +35,8 @@ def digest(value: Volume | LabelMap | Mesh | Rendering | Cine | Measurements | C
             _feed(h, "labels", value.labels, *_grid(value.geometry), canonical_json(segments))
         case Mesh():
             _feed(h, "mesh", value.vertices_lps, value.faces, value.normals_lps)
+            if value.values is not None:
+                _feed(h, value.values, value.quantity, value.unit)
         case Rendering():
             _feed(h, "rendering", value.pixels, _pose(value.camera), value.method, value.preset)
         case Cine():

@@ -21,11 +21,21 @@ class Mesh:
         Counter-clockwise seen from outside, whatever the handedness of the grid that it came from.
     normals_lps : (n, 3) float32 array
         Unit normals that point outward.
+    values : (n,) float32 array, optional
+        A number at each vertex, such as the distance to something.
+    quantity, unit : str
+        What the values are, and their UCUM unit.
+    value_range : (float, float), optional
+        Values at the ends of the colour scale, the striking end first; the values' own range where left out.
     """
 
     vertices_lps: Array
     faces: Array
     normals_lps: Array
+    values: Array | None = None
+    quantity: str = ""
+    unit: str = ""
+    value_range: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "vertices_lps", frozen(self.vertices_lps, np.float32))
@@ -35,6 +45,10 @@ class Mesh:
             raise InputError("a mesh has one normal for each vertex, three numbers each")
         if self.faces.size and (self.faces.min() < 0 or self.faces.max() >= len(self.vertices_lps)):
             raise InputError("a face refers to a vertex that is not there")
+        if self.values is not None:
+            object.__setattr__(self, "values", frozen(self.values, np.float32))
+            if self.values.shape != self.vertices_lps.shape[:1] or not np.isfinite(self.values).all():
+                raise InputError("a mesh with values has one finite number for each vertex")
 
     @property
     def area_mm2(self) -> float:
