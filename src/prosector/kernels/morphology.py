@@ -128,6 +128,22 @@ def refine(voxels: Array, threshold: float, core: Array, reach: Array, factors: 
 
 
 @parallel_kernel
+def paint_below(
+    voxels: Array, threshold: float, core: Array, reach: Array, factors: Array, number: int, out: Array
+) -> None:
+    """``number`` in the blocks of ``core``, and in those of ``reach`` below ``threshold``, where ``out`` is 0."""
+    nk, nj, ni = voxels.shape
+    for k in prange(nk):
+        kk = k // factors[0]
+        for j in range(nj):
+            jj = j // factors[1]
+            for i in range(ni):
+                ii = i // factors[2]
+                if out[k, j, i] == 0 and (core[kk, jj, ii] or (reach[kk, jj, ii] and voxels[k, j, i] < threshold)):
+                    out[k, j, i] = number
+
+
+@parallel_kernel
 def where_inside(voxels: Array, mask: Array, background: float, out: Array) -> None:
     """Copy voxels where the mask is not 0, ``background`` elsewhere."""
     nk, nj, ni = voxels.shape

@@ -74,11 +74,14 @@ class Enhanced:
         Blocks of enhanced blood or organ, and those beside them.
     blood_hu : float
         The brightest large pool; −inf where there is none.
+    level_hu: float
+        The same, or where no pool is large the mean of all even cores; −inf where there is none at all.
     """
 
     ceiling: Array
     near: Array
     blood_hu: float
+    level_hu: float
 
 
 def find_enhanced(coarse: Coarse, low_hu: float) -> Enhanced:
@@ -98,11 +101,12 @@ def find_enhanced(coarse: Coarse, low_hu: float) -> Enhanced:
     sizes = cores.sizes
     means = cores.sums(values) / np.maximum(sizes, 1)
     boxes = cores.boxes()
-    blood = -np.inf
+    blood, soft = -np.inf, []
     for number in np.flatnonzero(sizes * coarse.block_mm3 >= SMALLEST_MM3):
         box = _widened(boxes[number], coarse)
         core = np.ascontiguousarray(cores.mask(np.arange(cores.count) == number)[box])
         if _is_soft(core, values[box], float(means[number]), coarse.matrix):
+            soft.append(number)
             wall = grow(core, coarse.matrix, WALL_MM).astype(bool)
             part = ceiling[box]
             part[wall] = np.maximum(part[wall], np.float32(means[number] + ABOVE_HU))
@@ -113,7 +117,8 @@ def find_enhanced(coarse: Coarse, low_hu: float) -> Enhanced:
     inflow = find_components(opened((values >= INFLOW_HU).view(np.uint8), coarse.matrix, INFLOW_MM))
     poured = grow(inflow.mask(inflow.sums(near) > 0), coarse.matrix, WALL_MM)
     ceiling[poured.astype(bool)] = np.inf
-    return Enhanced(ceiling, near | poured, blood)
+    level = float(np.average(means[soft], weights=sizes[soft])) if soft else -np.inf
+    return Enhanced(ceiling, near | poured, blood, blood if np.isfinite(blood) else level)
 
 
 def _add_mixing(coarse: Coarse, ceiling: Array, near: Array, blood: float) -> None:

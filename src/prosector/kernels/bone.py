@@ -1,0 +1,147 @@
+"""What tells bone from what lies on it, voxel by voxel; masks are uint8 of 0 and 1, arrays (k, j, i)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import prange
+
+from prosector.kernels._jit import leaf, parallel_kernel
+
+Array = np.ndarray[Any, Any]
+
+
+@parallel_kernel
+def block_shares(voxels: Array, dark: float, dense: float, factors: Array, darker: Array, denser: Array) -> None:
+    """Shares of each block's voxels that are below ``dark`` and at least ``dense``."""
+    nk, nj, ni = voxels.shape
+    for k in prange(darker.shape[0]):
+        first, last = k * factors[0], min((k + 1) * factors[0], nk)
+        for j in range(darker.shape[1]):
+            top, bottom = j * factors[1], min((j + 1) * factors[1], nj)
+            for i in range(darker.shape[2]):
+                left, right = i * factors[2], min((i + 1) * factors[2], ni)
+                below = 0
+                above = 0
+                for kk in range(first, last):
+                    for jj in range(top, bottom):
+                        for ii in range(left, right):
+                            value = voxels[kk, jj, ii]
+                            below += 1 if value < dark else 0
+                            above += 1 if value >= dense else 0
+                count = np.float32((last - first) * (bottom - top) * (right - left))
+                darker[k, j, i] = np.float32(below) / count
+                denser[k, j, i] = np.float32(above) / count
+
+
+@parallel_kernel
+def plateau(
+    voxels: Array, low: float, high: float, offsets: Array, open_blocks: Array, factors: Array, out: Array
+) -> None:
+    """1 where the voxel and all at the (n, 3) offsets on the grid lie in ``low`` … ``high``, in a nonzero block."""
+    nk, nj, ni = voxels.shape
+    for k in prange(nk):
+        kb = k // factors[0]
+        for j in range(nj):
+            jb = j // factors[1]
+            for i in range(ni):
+                value = voxels[k, j, i]
+                out[k, j, i] = 0
+                if not (low <= value <= high) or open_blocks[kb, jb, i // factors[2]] == 0:
+                    continue
+                even = True
+                for n in range(offsets.shape[0]):
+                    kk, jj, ii = k + offsets[n, 0], j + offsets[n, 1], i + offsets[n, 2]
+                    if 0 <= kk < nk and 0 <= jj < nj and 0 <= ii < ni:
+                        value = voxels[kk, jj, ii]
+                        if not (low <= value <= high):
+                            even = False
+                            break
+                if even:
+                    out[k, j, i] = 1
+
+
+@leaf
+def _exposed(state: Array, k: int, j: int, i: int, deep: bool) -> bool:
+    """Whether one of the four neighbours in the slice is 0, or where ``deep`` of all six."""
+    nk, nj, ni = state.shape
+    if (i > 0 and state[k, j, i - 1] == 0) or (i < ni - 1 and state[k, j, i + 1] == 0):
+        return True
+    if (j > 0 and state[k, j - 1, i] == 0) or (j < nj - 1 and state[k, j + 1, i] == 0):
+        return True
+    return bool(deep and ((k > 0 and state[k - 1, j, i] == 0) or (k < nk - 1 and state[k + 1, j, i] == 0)))
+
+
+@parallel_kernel
+def peel(voxels: Array, state: Array, low: float, high: float, offsets: Array, deep: bool, out: Array) -> None:
+    """Turn bone (1) that is exposed to the outside (0) into outside where it is but the blur of denser bone.
+
+    That is where it lies below the middle of the least value at the (n, 3) offsets, taken for at most
+    ``high``, and the greatest value there in bone, the middle taken for at least ``low``. Neither bone nor
+    outside are 2: holes. Exposed is exposed within the slice, or where ``deep`` to the next slices too.
+    """
+    nk, nj, ni = voxels.shape
+    for k in prange(nk):
+        for j in range(nj):
+            for i in range(ni):
+                out[k, j, i] = state[k, j, i]
+                if state[k, j, i] != 1 or not _exposed(state, k, j, i, deep):
+                    continue
+                least = np.float32(high)
+                most = np.float32(voxels[k, j, i])
+                for n in range(offsets.shape[0]):
+                    kk, jj, ii = k + offsets[n, 0], j + offsets[n, 1], i + offsets[n, 2]
+                    if 0 <= kk < nk and 0 <= jj < nj and 0 <= ii < ni:
+                        value = np.float32(voxels[kk, jj, ii])
+                        least = min(least, value)
+                        if state[kk, jj, ii] == 1:
+                            most = max(most, value)
+                if voxels[k, j, i] < max(np.float32(low), np.float32(0.5) * (least + most)):
+                    out[k, j, i] = 0
+
+
+@parallel_kernel
+def thin_sheets(
+    voxels: Array, low: float, high: float, contrast: float, offsets: Array, body: Array, out: Array
+) -> None:
+    """1 where a voxel in ``low`` … ``high`` stands out on both sides in one direction and not in all.
+
+    ``offsets`` (n, 3) are half of a ring of directions; the voxel stands out along one when it is brighter
+    than both ends by ``contrast``.
+    """
+    nk, nj, ni = voxels.shape
+    for k in prange(nk):
+        for j in range(nj):
+            for i in range(ni):
+                value = np.float32(voxels[k, j, i])
+                out[k, j, i] = 0
+                if body[k, j, i] == 0 or value < low or value >= high:
+                    continue
+                across = 0
+                along = 0
+                for n in range(offsets.shape[0]):
+                    dk, dj, di = offsets[n, 0], offsets[n, 1], offsets[n, 2]
+                    if not (0 <= k - dk < nk and 0 <= j - dj < nj and 0 <= i - di < ni):
+                        continue
+                    if not (0 <= k + dk < nk and 0 <= j + dj < nj and 0 <= i + di < ni):
+                        continue
+                    a = np.float32(voxels[k - dk, j - dj, i - di])
+                    b = np.float32(voxels[k + dk, j + dj, i + di])
+                    if max(a, b) <= value - np.float32(contrast):
+                        across += 1
+                    elif min(a, b) > value - np.float32(contrast):
+                        along += 1
+                if across > 0 and along > 0:
+                    out[k, j, i] = 1
+
+
+@parallel_kernel
+def leave_out(voxels: Array, mask: Array, top: float, out: Array) -> None:
+    """Make ``out`` 0 where the mask is set and the voxel at most ``top``."""
+    nk, nj, ni = voxels.shape
+    for k in prange(nk):
+        for j in range(nj):
+            for i in range(ni):
+                if mask[k, j, i] != 0 and voxels[k, j, i] <= top:
+                    out[k, j, i] = 0
