@@ -6,7 +6,6 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-SCHEMA = "prosector.report"
 SCHEMA_VERSION = 2
 
 Origin = Literal["written", "generated"]
@@ -213,7 +212,7 @@ class RuleResult(_Part):
 
 
 class Completeness(_Part):
-    """ "Complete against profile X, dated Y", never "payable"."""
+    """Whether the record is complete against a profile, as dated; never whether it is payable."""
 
     profile: str
     dated: str
@@ -239,7 +238,7 @@ class Coding(_Part):
 class Report(_Part):
     """The document."""
 
-    schema_name: Literal["prosector.report"] = SCHEMA
+    schema_name: Literal["prosector.report"] = "prosector.report"
     schema_version: int = SCHEMA_VERSION
     title: str = "3D post-processing (76377)"
     report_id: str
