@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
 from prosector.errors import EmptyResultError, ParameterError
 from prosector.kernels.minimal_path import cover
 from prosector.measurement.centerline_lumen import Lumen, Ways, lumen_of, places_of, snapped, ways_from
-from prosector.measurement.centerline_refine import centered, refined
+from prosector.measurement.centerline_refine import centered, drawn_out, refined
 from prosector.measurement.sections import Field, label_field
 from prosector.model.centerlines import Branch, Centerlines
 from prosector.model.geometry import Array
@@ -117,7 +118,9 @@ def find_tree(
     chains = _grown(lumen, ways, shortest_mm)
     if not chains:
         raise EmptyResultError("the lumen is too small to hold a line: less than a voxel long")
-    return _finished(lumen, labels, segment, _parted(chains), step_mm)
+    head = 0 if start_lps is not None else min(_inward(lumen, chain) for chain in chains)
+    pieces = _parted([chain[head : len(chain) - _inward(lumen, chain[::-1])] for chain in chains])
+    return _finished(lumen, labels, segment, pieces, step_mm, to_wall=True)
 
 
 def _natural_root(lumen: Lumen) -> int:
@@ -127,9 +130,20 @@ def _natural_root(lumen: Lumen) -> int:
     second = ways_from(lumen, np.array([one]))
     other = _farthest(second.lengths_mm)
     chain = second.back_from(other)
-    tenth = max(1, len(chain) // 10)
-    depth = lumen.depth_mm.ravel()
-    return other if np.median(depth[chain[-tenth:]]) > np.median(depth[chain[:tenth]]) else one
+    depth = lumen.depth_mm.ravel()[chain]
+    tenth, third = len(chain) // 10, max(1, len(chain) // 3)  # the ends themselves lie in corners
+    return other if np.median(depth[-third : len(chain) - tenth]) > np.median(depth[tenth:third]) else one
+
+
+def _inward(lumen: Lumen, chain: Array) -> int:
+    """Number of voxels at the head of a chain that only lead into a corner of the lumen's end.
+
+    A place that covers the end is as near to it as the middle of the lumen gets.
+    """
+    places = places_of(lumen, chain[: max(2, len(chain) // 2)])
+    away = np.linalg.norm(places - places[0], axis=1)
+    inside = np.flatnonzero(away <= COVER * lumen.depth_mm.ravel()[chain[: len(places)]])
+    return int(inside.max(initial=0))
 
 
 def _farthest(lengths: Array) -> int:
@@ -184,7 +198,7 @@ def _parted(chains: list[Array]) -> list[_Piece]:
     pieces, seen = [], set()
     for chain in chains:
         cuts = [n for n, v in enumerate(chain.tolist()) if v in nodes]
-        for a, b in zip(cuts[:-1], cuts[1:], strict=True):
+        for a, b in pairwise(cuts):
             key = (int(chain[a]), int(chain[a + 1]))
             if key not in seen:
                 seen.add(key)
@@ -193,9 +207,14 @@ def _parted(chains: list[Array]) -> list[_Piece]:
 
 
 def _finished(
-    lumen: Lumen, labels: LabelMap, segment: str | None, pieces: list[_Piece], step_mm: float | None
+    lumen: Lumen,
+    labels: LabelMap,
+    segment: str | None,
+    pieces: list[_Piece],
+    step_mm: float | None,
+    to_wall: bool = False,
 ) -> Centerlines:
-    """Smooth branches between nodes in the middle of the lumen."""
+    """Smooth branches between nodes in the middle of the lumen; their free ends drawn out to the wall if asked."""
     numbers: dict[int, int] = {}
     for piece in pieces:
         for node in (piece.start, piece.end):
@@ -206,6 +225,9 @@ def _finished(
     field = label_field(labels.mask(segment), labels.geometry, places, float(2.5 * lumen.depth_mm.max()) + 5 * step)
     joints = {n: _joint(lumen, n, pieces) for n in numbers if degree[n] > 1}
     lines = [_line(lumen, piece, joints, field, step) for piece in pieces]
+    if to_wall:
+        free = [tuple(degree[n] == 1 for n in (p.start, p.end)) for p in pieces]
+        lines = [drawn_out(line, field, step, ends) for line, ends in zip(lines, free, strict=True)]
     nodes = np.zeros((len(numbers), 3))
     branches = []
     for number, (piece, line) in enumerate(zip(pieces, lines, strict=True), start=1):

@@ -16,6 +16,12 @@ SAMPLES = 48
 FARTHEST = 1.5
 """Rays count as no longer than this many times their lower quartile: a branch does not draw the line into it."""
 
+END_MM = 5.0
+"""The line's direction at its end is taken over this length."""
+
+LONGEST_END_MM = 30.0
+"""A line goes on to the end of the lumen over no more than this: the radius of the widest vessel."""
+
 SMOOTHING = 0.5
 """Gaussian smoothing along the line in radii; the last round smooths by a voxel only."""
 
@@ -59,6 +65,30 @@ def refined(points_lps: Array, radii_mm: Array, field: Field, step_mm: float, fi
                 moved[end] = points_lps[end]
         line = smoothed(moved, points)
     return resampled(line, step_mm)
+
+
+def drawn_out(line: Array, field: Field, step_mm: float, ends: tuple[bool, ...]) -> Array:
+    """Go on straight at the free ends of a line, as far as the lumen goes but no farther than ``LONGEST_END``.
+
+    The direction is that over the last ``END_MM`` of the line.
+    """
+    for end in range(2):
+        if ends[end]:
+            forward = line if end else line[::-1]
+            back = forward[max(0, len(forward) - 1 - max(1, round(END_MM / step_mm)))]
+            way = forward[-1] - back
+            more = forward[-1] + np.outer(np.arange(1, 2 + int(LONGEST_END_MM / step_mm)) * step_mm, _unit(way))
+            index = np.round(field.geometry.to_index(more)).astype(int)
+            there = np.all((index >= 0) & (index < field.values.shape), axis=1)
+            lumen = np.zeros(len(more), dtype=bool)
+            lumen[there] = field.values[tuple(index[there].T)] >= 0.5
+            forward = np.concatenate([forward, more[: int(np.argmin(np.append(lumen, False)))]])
+            line = forward if end else forward[::-1]
+    return np.ascontiguousarray(line)
+
+
+def _unit(vector: Array) -> Array:
+    return np.asarray(vector / np.linalg.norm(vector))
 
 
 def centered(points: Array, radius: Array, field: Field) -> tuple[Array, Array]:

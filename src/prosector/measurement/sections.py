@@ -283,7 +283,8 @@ def _half_levels(profiles: Array, hint: Array, given: Array | None, planes: _Pla
         walls = np.where(np.isnan(walls).mean(axis=1)[:, None] > 0.9, hint, walls)
     growth, unresolved = _growth(calm, half, lumen, walls, steps)
     found = [walls, *(_walls(calm, half + sign * change, given, steps, voxel) for sign in (-1, 1))]
-    return _Found(*(_calmed(w + growth[:, None], planes) for w in found), unresolved)
+    calmed = [_calmed(w + growth[:, None], planes) for w in found]
+    return _Found(calmed[0], calmed[1], calmed[2], unresolved)
 
 
 def _walls(profiles: Array, level: Array, given: Array | None, steps: Array, voxel: Array) -> Array:
@@ -329,7 +330,7 @@ def _surroundings(profiles: Array, walls: Array, lumen: Array, steps: Array, vox
     part = np.clip(at - low, 0, 1)
     values = (1 - part) * profiles[n, a, low] + part * profiles[n, a, low + 1]
     values = np.where(values < lumen[:, None, None], values, np.nan)
-    missing = np.isnan(values).all(axis=2)
+    missing = np.asarray(np.isnan(values).all(axis=2))
     values[missing, 0] = 0.0
     level = np.where(missing, np.nan, np.nanmedian(values, axis=2))
     empty = missing.all(axis=1)
@@ -354,7 +355,8 @@ def _growth(profiles: Array, half: Array, lumen: Array, walls: Array, steps: Arr
 def _mean(values: Array) -> Array:
     """(n,) mean of what there is in each row, 1 where there is nothing."""
     known = np.isfinite(values)
-    return np.asarray(np.where(known, values, 0.0).sum(axis=1) + ~known.any(axis=1)) / np.maximum(known.sum(axis=1), 1)
+    total = np.where(known, values, 0.0).sum(axis=1) + ~known.any(axis=1)
+    return np.asarray(total / np.maximum(known.sum(axis=1), 1))
 
 
 def _rounded(walls: Array, steps: Array, voxel: Array) -> Array:
