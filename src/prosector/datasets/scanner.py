@@ -104,12 +104,32 @@ class Scan:
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """Something in the scene: painted over what came before; one without a name gets no label."""
+    """Something in the scene: painted over what came before; one without a name gets no label.
+
+    Where the ``core`` reaches, what is inside ``shape`` is of ``core_material``: marrow, which a fracture lays bare.
+    """
 
     shape: Shape
     material: str
     name: str = ""
     structure: str = ""
+    core: Shape | None = None
+    core_material: str = ""
+
+    def value(self, points: Points, width: float, scan: Scan) -> Array:
+        """Mean value of its materials in small cubes around the points."""
+        shell = np.full(len(points.xyz), scan.value(self.material))
+        if self.core is not None and points.reaches(self.core):
+            share = _share(distance(self.core, points), width)
+            shell += share * (scan.value(self.core_material) - shell)
+        return shell
+
+
+def _share(d: Array, width: float) -> Array:
+    """How much of a small cube lies inside a face at signed distance ``d`` from its centre."""
+    if width == 0:
+        return np.asarray((d < 0).astype(np.float64))
+    return np.asarray(np.clip(0.5 - d / width, 0, 1))
 
 
 def build_scan_grid(low_lps: Array, high_lps: Array, scan: Scan) -> Geometry:
@@ -155,13 +175,14 @@ def integrate(parts: Sequence[Part], geometry: Geometry, scan: Scan) -> tuple[Ar
     for brick in _bricks(geometry.shape):
         block = values[brick]
         xyz = geometry.to_lps(np.indices(block.shape).reshape(3, -1).T + [s.start for s in brick])
-        present, d, names = _look(parts, xyz)
-        mixed = (np.abs(d) < reach).any(axis=0)
+        looks, names = _look(parts, xyz, scan)
         flat = np.full(len(xyz), scan.value("air"))
-        for part, far in zip(present, d, strict=True):
-            flat[far < 0] = scan.value(part.material)
+        mixed = np.zeros(len(xyz), dtype=bool)
+        for look in looks:
+            flat[look.inside] = look.value[look.inside]
+            mixed |= look.edge < reach
         if mixed.any():
-            flat[mixed] = _blend(present, xyz[mixed], d[:, mixed], offsets, width, scan)
+            flat[mixed] = _blend(looks, xyz, np.flatnonzero(mixed), offsets, width, scan)
         values[brick], labels[brick] = flat.reshape(block.shape), names.reshape(block.shape)
     return values, labels
 
@@ -183,38 +204,52 @@ def _subsamples(geometry: Geometry, scan: Scan) -> tuple[Array, float]:
     return offsets, float(np.cbrt(np.prod(lengths / counts)))
 
 
-def _look(parts: Sequence[Part], xyz: Array) -> tuple[list[Part], Array, Array]:
-    """The parts within reach, their distances (parts, n), and the label of each point."""
+@dataclass(frozen=True, eq=False)
+class _Look:
+    """A part at voxel centres: whether inside, its value there, and distance from the nearest boundary in or of it."""
+
+    part: Part
+    inside: Array
+    value: Array
+    edge: Array
+
+
+def _look(parts: Sequence[Part], xyz: Array, scan: Scan) -> tuple[list[_Look], Array]:
+    """The parts within reach, and the label of each point."""
     points = Points.of(xyz)
-    present, distances = [], [np.empty((0, len(xyz)))]
+    looks = []
     names = np.zeros(len(xyz), dtype=np.uint8)
     number = 0
     for part in parts:
         number += bool(part.name)
-        if points.reaches(part.shape):
-            d = distance(part.shape, points)
-            present.append(part)
-            distances.append(d[None])
-            if part.name:
-                names[d < 0] = number
-    return present, np.concatenate(distances), names
+        if not points.reaches(part.shape):
+            continue
+        d = distance(part.shape, points)
+        edge = np.abs(d)
+        if part.core is not None:
+            edge = np.minimum(edge, np.where(d < 0, np.abs(distance(part.core, points)), np.inf))
+        looks.append(_Look(part, d < 0, part.value(points, 0.0, scan), edge))
+        if part.name:
+            names[d < 0] = number
+    return looks, names
 
 
-def _blend(parts: Sequence[Part], xyz: Array, d: Array, offsets: Array, width: float, scan: Scan) -> Array:
-    """Mean over the samples around each point, each a small cube in which a face counts as flat.
+def _blend(looks: Sequence[_Look], xyz: Array, chosen: Array, offsets: Array, width: float, scan: Scan) -> Array:
+    """Mean over the samples around each chosen point, each a small cube in which a face counts as flat.
 
-    A part is looked at closely only where its face may cross the voxel, by its distance ``d`` (parts, n).
+    A part is looked at closely only where one of its faces may cross the voxel.
     """
-    values = np.full((len(xyz), len(offsets)), scan.value("air"))
+    values = np.full((len(chosen), len(offsets)), scan.value("air"))
     reach = float(np.linalg.norm(offsets, axis=1).max()) + width
-    for part, far in zip(parts, d, strict=True):
-        inside = far <= -reach
-        values[inside] = scan.value(part.material)
-        near = np.flatnonzero(np.abs(far) < reach)
-        if len(near):
-            fine = Points.of((xyz[near, None, :] + offsets).reshape(-1, 3))
-            share = np.clip(0.5 - distance(part.shape, fine) / width, 0, 1).reshape(len(near), -1)
-            values[near] += share * (scan.value(part.material) - values[near])
+    for look in looks:
+        near, inside = look.edge[chosen] < reach, look.inside[chosen]
+        whole = inside & ~near
+        values[whole] = look.value[chosen[whole], None]
+        if near.any():
+            fine = Points.of((xyz[chosen[near], None, :] + offsets).reshape(-1, 3))
+            share = _share(distance(look.part.shape, fine), width)
+            old = values[near].ravel()
+            values[near] = (old + share * (look.part.value(fine, width, scan) - old)).reshape(-1, len(offsets))
     return np.asarray(values.mean(axis=1))
 
 

@@ -183,8 +183,8 @@ def _check(chosen: Numbers) -> None:
 
 
 def _truth(kind: str, scan: Scan, chosen: Numbers, scene: Scene) -> dict[str, Any]:
-    materials = {part.material: scan.value(part.material) for part in scene.parts}
-    materials |= {name: scan.value(name) for name in ("air", "tissue")}
+    used = {name for part in scene.parts for name in (part.material, part.core_material) if name} | {"air", "tissue"}
+    materials = {name: scan.value(name) for name in sorted(used)}
     return {
         "phantom": kind,
         "coordinates": "DICOM patient space (L, P, S), millimetres",

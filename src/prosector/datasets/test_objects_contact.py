@@ -90,7 +90,8 @@ def beside_bone_scene(p: Numbers) -> Scene:
         Quantity("volume", "bone", swept_volume_mm3(shaft), "mm3", "marrow included, in closed form"),
         *known,
     )
-    parts = (Part(shaft, "bone", "bone", "bone"), Part(Grown(shaft, -p["cortex_mm"]), "marrow"), vessel)
+    marrow = Grown(shaft, -p["cortex_mm"])
+    parts = (Part(shaft, "bone", "bone", "bone", marrow, "marrow"), vessel)
     return Scene(parts, quantities, facts)
 
 

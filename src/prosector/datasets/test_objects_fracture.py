@@ -55,12 +55,10 @@ def fracture_scene(p: Numbers) -> Scene:
         return Clipped(bone, pivot, NORMAL), Placed(Clipped(bone, pivot, -NORMAL), rotation, PIVOT, shift)
 
     (main, fragment), marrow = pieces(whole), Grown(whole, -p["cortex_mm"])
-    soft = (*pieces(marrow), mirrored(marrow))
     parts = (
-        Part(main, "bone", MAIN, "bone"),
-        Part(fragment, "bone", FRAGMENT, "bone"),
-        Part(mirrored(whole), "bone", INTACT, "bone"),
-        *(Part(shape, "marrow") for shape in soft),
+        Part(main, "bone", MAIN, "bone", marrow, "marrow"),
+        Part(fragment, "bone", FRAGMENT, "bone", Placed(marrow, rotation, PIVOT, shift), "marrow"),
+        Part(mirrored(whole), "bone", INTACT, "bone", mirrored(marrow), "marrow"),
     )
     moved = np.eye(4)
     moved[:3, :3], moved[:3, 3] = rotation, PIVOT + shift - rotation @ PIVOT
@@ -74,7 +72,7 @@ def _quantities(
     gaps = _face_gaps(whole, rotation, shift)
     of = f"{FRAGMENT} from {MAIN}"
     where = (tuple(listed(PIVOT, 4)), tuple(listed(PIVOT + shift, 4)))
-    main, fragment = (volume_mm3(piece) for piece in pieces)
+    main, fragment = (volume_mm3(piece, 0.5) for piece in pieces)
     middle = Points.of(volume_points(pieces[1]))
     centroid = middle.xyz[distance(pieces[1], middle) < 0].mean(axis=0)
     back = PIVOT + rotation.T @ (centroid - PIVOT - shift)
