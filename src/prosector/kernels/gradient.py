@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from prosector.kernels._jit import leaf, outlined
-from prosector.kernels.rays import cell_of
+from prosector.kernels.rays import FRACTION_BITS, cell_of, edge, may_hold_nothing, weight_of
 
 
 @leaf
@@ -92,6 +92,82 @@ def gradient(flat, grid, position, instead):  # type: ignore[no-untyped-def]
         fk,
     )
     return gk, gj, gi
+
+
+@leaf
+def lerp(a, b, f):  # type: ignore[no-untyped-def]
+    """From a to b."""
+    return a + f * (b - a)
+
+
+@leaf
+def central(before, first, second, after, fraction):  # type: ignore[no-untyped-def]
+    """Blend of the central differences at two neighbouring voxels."""
+    return np.float32(0.5) * lerp(second - before, after - first, fraction)
+
+
+@leaf
+def face(flat, base, across, along, u, v):  # type: ignore[no-untyped-def]
+    """Bilinear blend of four voxels: u along ``across``, v along ``along``."""
+    return lerp(edge(flat, base, across, u), edge(flat, base + along, across, u), v)
+
+
+@leaf
+def gradient_within(flat, base, strides, weights):  # type: ignore[no-untyped-def]
+    """As ``gradient``, for a cell with neighbours all around, from the blends of eight faces and the cell's own."""
+    sk, sj, si = strides
+    fk, fj, fi = weights
+    # the cell's four edges along i, blended
+    e00, e01 = edge(flat, base, si, fi), edge(flat, base + sj, si, fi)
+    e10, e11 = edge(flat, base + sk, si, fi), edge(flat, base + sk + sj, si, fi)
+    gk = central(
+        face(flat, base - sk, si, sj, fi, fj),
+        lerp(e00, e01, fj),
+        lerp(e10, e11, fj),
+        face(flat, base + sk + sk, si, sj, fi, fj),
+        fk,
+    )
+    gj = central(
+        face(flat, base - sj, si, sk, fi, fk),
+        lerp(e00, e10, fk),
+        lerp(e01, e11, fk),
+        face(flat, base + sj + sj, si, sk, fi, fk),
+        fj,
+    )
+    gi = central(
+        face(flat, base - si, sj, sk, fj, fk),
+        face(flat, base, sj, sk, fj, fk),
+        face(flat, base + si, sj, sk, fj, fk),
+        face(flat, base + si + si, sj, sk, fj, fk),
+        fi,
+    )
+    return gk, gj, gi
+
+
+@leaf
+def within(x, last_cell):  # type: ignore[no-untyped-def]
+    """Cell of a coordinate, and whether it has cells on both sides."""
+    cell = x >> FRACTION_BITS
+    return cell, np.uint64(cell - 1) < np.uint64(max(last_cell - 1, np.int64(0)))
+
+
+@leaf
+def gradient_any(flat, grid, position, instead):  # type: ignore[no-untyped-def]
+    """As ``gradient``, quicker in the inside where all is finite."""
+    _, cells, strides = grid
+    ck, deep_k = within(position[0], cells[0])
+    cj, deep_j = within(position[1], cells[1])
+    ci, deep_i = within(position[2], cells[2])
+    if deep_k and deep_j and deep_i:
+        base = np.uint64(ck) * strides[0] + np.uint64(cj) * strides[1] + np.uint64(ci) * strides[2]
+        weights = (weight_of(position[0], ck), weight_of(position[1], cj), weight_of(position[2], ci))
+        found = gradient_within(flat, base, strides, weights)
+        if not may_hold_nothing(flat):
+            return found
+        total = found[0] + found[1] + found[2]
+        if total - total == np.float32(0.0):
+            return found
+    return gradient(flat, grid, position, instead)
 
 
 @leaf

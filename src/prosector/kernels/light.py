@@ -14,6 +14,9 @@ from prosector.kernels._jit import leaf, outlined, parallel_kernel
 from prosector.kernels.optics import row_of
 from prosector.kernels.rays import FRACTION_BITS
 
+HEADLIGHT = 1.0 - 1e-12
+"""A lamp that shines along the view by this cosine is where the viewer is."""
+
 START = 1.5
 """Rays of light start this many cells away, so that a surface does not shade itself."""
 
@@ -45,7 +48,10 @@ def illuminate(normal, view, lamps, gloss, shading, arriving):  # type: ignore[n
         share = arriving[1] if n == 0 else 1.0
         # the half vector is (l + v)/|l + v|, and |l + v|² = 2 + 2 l·v
         lv = -(lx * view[0] + ly * view[1] + lz * view[2])
-        highlight = share * row_of(gloss, 0, rows * (nl + nv) / np.sqrt(max(2.0 + 2.0 * lv, 1e-12)))
+        cosine = nl
+        if lv < HEADLIGHT:
+            cosine = (nl + nv) / np.sqrt(max(2.0 + 2.0 * lv, 1e-12))
+        highlight = share * row_of(gloss, 0, rows * cosine)
         diffuse = share * shading[1] * nl
         fr += diffuse * lamps[lamp, 3]
         fg += diffuse * lamps[lamp, 4]

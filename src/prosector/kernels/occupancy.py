@@ -185,6 +185,15 @@ def is_seen(bits, grid, position):  # type: ignore[no-untyped-def]
     return (bits >> ((k << np.uint64(4)) | (j << np.uint64(2)) | i)) & np.uint64(1) != np.uint64(0)
 
 
+@leaf
+def is_seen_inside(bits, position):  # type: ignore[no-untyped-def]
+    """As ``is_seen``, for positions that are ``inside``."""
+    k = (position[0] >> (FRACTION_BITS + 1 - 4)) & 0x30
+    j = (position[1] >> (FRACTION_BITS + 1 - 2)) & 0x0C
+    i = (position[2] >> (FRACTION_BITS + 1)) & 0x03
+    return (bits >> np.uint64(k | j | i)) & np.uint64(1) != np.uint64(0)
+
+
 @parallel_kernel
 def soften(mask, out):  # type: ignore[no-untyped-def]
     """Weights (uint8, 255 is whole) of a mask (uint8, 0 or 1) with a slope of two voxels for an edge.

@@ -11,12 +11,13 @@ import numpy as np
 from numba import prange
 
 from prosector.kernels._jit import leaf, outlined, parallel_kernel
-from prosector.kernels.gradient import gradient, to_patient
+from prosector.kernels.gradient import gradient_any, to_patient
 from prosector.kernels.light import arriving_at, illuminate
-from prosector.kernels.occupancy import is_seen, octant_of
+from prosector.kernels.occupancy import is_seen, is_seen_inside, octant_of
 from prosector.kernels.optics import (
     MIXED,
     between,
+    fading,
     mixed_color,
     mixed_depth,
     row_of,
@@ -24,17 +25,20 @@ from prosector.kernels.optics import (
     style_of,
 )
 from prosector.kernels.rays import (
-    at,
     brick_of,
     grid_of,
     inverse_of,
     knot,
     last_inside,
+    may_hold_nothing,
+    nth,
     ray_through,
     sample,
     sample_any,
+    sample_inside,
     tile_bounds,
     view_direction,
+    whole_inside,
 )
 
 OPAQUE = 1.0 / 512
@@ -43,31 +47,38 @@ half a grey level at most."""
 
 
 @leaf
-def share_and_style(masks, grid, ray, span):  # type: ignore[no-untyped-def]
-    """Weight (0 to 1) and style (or MIXED) in the middle of a segment, and that position."""
-    weights, styles = masks
-    position = (np.int64(0), np.int64(0), np.int64(0))
-    share, style = 1.0, np.int64(0)
-    if weights.size > 1 or styles.size > 1:
-        position = at(ray[0], ray[1], 0.5 * (span[0] + span[1]))
-        if weights.size > 1:
-            share = np.float64(sample(weights, grid, position)) / 255.0
-        if styles.size > 1 and share > 0.0:
-            style = style_of(styles, grid, position)
-    return share, style, position
+def back(position, pace, steps):  # type: ignore[no-untyped-def]
+    """The position so many steps before another one on a ray; ``pace`` in fixed point, as floats."""
+    return (
+        position[0] - np.int64(steps * pace[0]),
+        position[1] - np.int64(steps * pace[1]),
+        position[2] - np.int64(steps * pace[2]),
+    )
 
 
 @leaf
-def shade(scene, ray, t, value):  # type: ignore[no-untyped-def]
-    """Gradient table row, and light (six factors as ``illuminate`` gives), ``t`` steps along a ray."""
+def share_and_style(masks, grid, middle):  # type: ignore[no-untyped-def]
+    """Weight (0 to 1) and style (or MIXED) in the middle of a segment."""
+    weights, styles = masks
+    share, style = 1.0, np.int64(0)
+    if weights.size > 1:
+        share = np.float64(sample(weights, grid, middle)) / 255.0
+    if styles.size > 1 and share > 0.0:
+        style = style_of(styles, grid, middle)
+    return share, style
+
+
+@leaf
+def shade(scene, position, value):  # type: ignore[no-untyped-def]
+    """Gradient table row, and light (six factors as ``illuminate`` gives), at a position."""
     flat, grid, scale = scene[0], scene[1], scene[3]
     to_lps, lamps, gloss, light = scene[4]
-    position = at(ray[0], ray[1], t)
-    gx, gy, gz = to_patient(to_lps, gradient(flat, grid, position, value))
-    magnitude = np.sqrt(gx * gx + gy * gy + gz * gz)
-    normal = (0.0, 0.0, 0.0)
-    if magnitude > 0.0:
-        inverse = 1.0 / magnitude
+    gx, gy, gz = to_patient(to_lps, gradient_any(flat, grid, position, value))
+    square = gx * gx + gy * gy + gz * gz
+    magnitude, normal = 0.0, (0.0, 0.0, 0.0)
+    if square > 0.0:
+        inverse = 1.0 / np.sqrt(square)
+        magnitude = square * inverse
         normal = (gx * inverse, gy * inverse, gz * inverse)
     arriving = (1.0, 1.0)
     if light.size > 2:
@@ -77,38 +88,48 @@ def shade(scene, ray, t, value):  # type: ignore[no-untyped-def]
 
 
 @leaf
-def composite_segment(scene, ray, span, values, seen):  # type: ignore[no-untyped-def]
-    """Add one segment to (r, g, b, light left); ``span`` and ``values`` at its two ends, in steps."""
+def composite_segment(scene, position, length, values, seen):  # type: ignore[no-untyped-def]
+    """Add one segment to (r, g, b, light left).
+
+    position : of its far end; length : in steps; values : at its two ends.
+    """
     grid, (table, factors), scale = scene[1], scene[2], scene[3]
-    ends = segment_ends(table.shape[1], scale, values[0], values[1])
-    if table.shape[0] == 1 and between(table, 0, ends, 0) == 0.0:
-        return seen
-    share, style, middle = share_and_style(scene[5], grid, ray, span)
-    if share == 0.0:
-        return seen
+    ends = segment_ends(table[1], scale, values[0], values[1])
+    share, style = 1.0, np.int64(0)
+    middle = position
+    if scene[5][0].size > 1 or scene[5][1].size > 1:
+        middle = back(position, scene[7], 0.5 * length)
+        share, style = share_and_style(scene[5], grid, middle)
+        if share == 0.0:
+            return seen
     if style == MIXED:
         depth, moment = mixed_depth(table, scene[5][1], grid, middle, ends)
     else:
         depth, moment = between(table, style, ends, 0), between(table, style, ends, 1)
     if depth == 0.0:
         return seen
+    width = ends[1] - ends[0]
+    inverse = 1.0 / (depth * width)  # the only division: by depth or by width is a multiplication by both
     x, lit = 0.0, (1.0, 1.0, 1.0, 0.0, 0.0, 0.0)
     if scene[4][2].shape[1] > 1:
-        where = min(max((moment / depth - ends[0]) / (ends[1] - ends[0]), 0.0), 1.0)
+        where = min(max((moment - ends[0] * depth) * inverse, 0.0), 1.0)
         value = np.float32(values[0] + np.float32(where) * (values[1] - values[0]))
-        x, lit = shade(scene, ray, span[0] + where * (span[1] - span[0]), value)
+        x, lit = shade(scene, back(position, scene[7], (1.0 - where) * length), value)
+    part, opening = width * inverse, 1.0
     if style == MIXED:
-        depth, red, green, blue = mixed_color(table, scene[5][1], grid, middle, ends, factors, x)
+        mixed, red, green, blue = mixed_color(table, scene[5][1], grid, middle, ends, factors, x)
+        if mixed == 0.0:
+            return seen
+        part, opening = 1.0 / mixed, mixed / depth
     else:
         opening = row_of(factors, style, x)
-        depth *= opening
-        red = opening * between(table, style, ends, 2)
-        green = opening * between(table, style, ends, 3)
-        blue = opening * between(table, style, ends, 4)
-    if depth == 0.0:
-        return seen
-    alpha = seen[3] * (1.0 - np.exp(-depth / (ends[1] - ends[0]) * (span[1] - span[0]) * share * scale[2]))
-    part = alpha / depth
+        red, green, blue = (
+            between(table, style, ends, 2),
+            between(table, style, ends, 3),
+            between(table, style, ends, 4),
+        )
+    alpha = seen[3] * (1.0 - fading(depth * depth * inverse * opening * length * share * scale[2]))
+    part *= alpha
     return (
         seen[0] + part * red * lit[0] + alpha * lit[3],
         seen[1] + part * green * lit[1] + alpha * lit[4],
@@ -117,8 +138,22 @@ def composite_segment(scene, ray, span, values, seen):  # type: ignore[no-untype
     )
 
 
+composite_called = outlined(composite_segment.py_func)
+"""``composite_segment`` where it is rarely needed: compiled once more, but not once more inside of a loop."""
+
+
 @leaf
-def cast_brick(scene, bits, ray, run, state, seen):  # type: ignore[no-untyped-def]
+def is_bright(flat, scale, before, after):  # type: ignore[no-untyped-def]
+    """Whether anything can be seen between two values."""
+    if not (before > scale[9] or after > scale[9]):
+        return False
+    if may_hold_nothing(flat):
+        return before == before and after == after
+    return True
+
+
+@outlined
+def cast_clamped(scene, bits, ray, run, state, seen):  # type: ignore[no-untyped-def]
     """Composite the knots of a ray from ``run[0]`` to ``run[1]``, which lie in one brick.
 
     ``state``: distance and value of the knot before, whether that value is known, and whether its block is
@@ -128,37 +163,61 @@ def cast_brick(scene, bits, ray, run, state, seen):  # type: ignore[no-untyped-d
     flat, grid = scene[0], scene[1]
     t_before, before, have, was = state
     m, first = run[0], np.int64(np.floor(ray[4]))
-    catching_up = False
     while m <= run[1]:
         t, position = knot(ray, m)
         now = is_seen(bits, grid, position)
-        if (now or was) and not have and not catching_up and m > first:
-            catching_up = True
-            m -= 1
-            continue
-        if now or was or catching_up:
+        if now or was:
+            if not have and m > first:
+                t_before, place = knot(ray, m - 1)
+                before = sample_any(flat, grid, place)
+                have = True
             after = sample_any(flat, grid, position)
-            if have and before == before and after == after:
-                seen = composite_segment(scene, ray, (t_before, t), (before, after), seen)
+            if have and is_bright(flat, scene[3], before, after):
+                seen = composite_called(scene, position, t - t_before, (before, after), seen)
                 if not seen[3] > OPAQUE:
                     break
-            t_before, before = t, after
-            have = True
+            t_before, before, have = t, after, True
         else:
             have = False
-        if not catching_up:
-            was = now
-        catching_up = False
+        was = now
         m += 1
     return (t_before, before, have, was), seen
 
 
 @leaf
-def cast(scene, leap, bits, ray, inverse):  # type: ignore[no-untyped-def]
+def cast_inside(scene, bits, ray, run, state, seen):  # type: ignore[no-untyped-def]
+    """As ``cast_clamped``, for whole steps that are ``inside``."""
+    flat, grid = scene[0], scene[1]
+    t_before, before, have, was = state
+    m, first = run[0], np.int64(np.floor(ray[4]))
+    x, y, z = nth(ray[2], ray[3], m)
+    while m <= run[1]:
+        now = is_seen_inside(bits, (x, y, z))
+        if now or was:
+            if not have and m > first:
+                t_before, place = knot(ray, m - 1)
+                before = sample_any(flat, grid, place)
+                have = True
+            after = sample_inside(flat, grid, (x, y, z))
+            if have and is_bright(flat, scene[3], before, after):
+                seen = composite_segment(scene, (x, y, z), np.float64(m) - t_before, (before, after), seen)
+                if not seen[3] > OPAQUE:
+                    break
+            t_before, before, have = np.float64(m), after, True
+        else:
+            have = False
+        was = now
+        m += 1
+        x, y, z = x + ray[3][0], y + ray[3][1], z + ray[3][2]
+    return (t_before, before, have, was), seen
+
+
+@leaf
+def cast(scene, leap, bits, ray, inverse, free):  # type: ignore[no-untyped-def]
     """Composite one ray, from ``ray[4]`` to ``ray[5]`` in steps.
 
     Knots are the whole steps in between and the two ends. Bricks in which nothing is seen are crossed in
-    one leap.
+    one leap. ``free`` : as ``whole_inside`` gives.
     """
     grid = scene[1]
     seen = (0.0, 0.0, 0.0, 1.0)
@@ -173,10 +232,18 @@ def cast(scene, leap, bits, ray, inverse):  # type: ignore[no-untyped-def]
         if distance > 0 and not state[3]:
             state = (ray[4], np.float32(0.0), False, False)
         else:
+            # after what is seen, one more knot ends the last segment
             stop = n if distance > 0 else end
-            state, seen = cast_brick(scene, bits[bk, bj, bi], ray, (n, stop), state, seen)
-            if stop < end:
+            if free[0] <= n <= free[1]:
+                stop = min(stop, free[1])
+                state, seen = cast_inside(scene, bits[bk, bj, bi], ray, (n, stop), state, seen)
+            else:
+                stop = min(stop, free[0] - 1) if n < free[0] <= free[1] else stop
+                state, seen = cast_clamped(scene, bits[bk, bj, bi], ray, (n, stop), state, seen)
+            if distance > 0:
                 state = (ray[4], np.float32(0.0), False, False)
+            else:
+                end = stop
         n = end + 1
     red, green, blue, left = seen
     if left > OPAQUE:
@@ -190,14 +257,17 @@ def cast_tile(number, voxels, leap, bits, frame, planes, tables, scale, shading,
     """Fill one tile of ``raycast``."""
     flat, grid = voxels.reshape(voxels.size), grid_of(voxels.shape)
     flat_masks = (masks[0].reshape(masks[0].size), masks[1].reshape(masks[1].size))
+    flat_tables = ((tables[0].reshape(tables[0].size), tables[0].shape[1]), tables[1])
     row0, row1, column0, column1 = tile_bounds(number, out.shape)
     for row in range(row0, row1):
         for column in range(column0, column1):
             ray = ray_through(frame, planes, voxels.shape, row, column)
             seen = (0.0, 0.0, 0.0, 1.0)
             if ray[4] < ray[5]:
-                scene = (flat, grid, tables, scale, shading, flat_masks, view_direction(frame, row, column))
-                seen = cast(scene, leap, bits, ray, inverse_of(ray[1]))
+                view = view_direction(frame, row, column)
+                pace = (np.float64(ray[3][0]), np.float64(ray[3][1]), np.float64(ray[3][2]))
+                scene = (flat, grid, flat_tables, scale, shading, flat_masks, view, pace)
+                seen = cast(scene, leap, bits, ray, inverse_of(ray[1]), whole_inside(ray, voxels.shape))
             out[row, column, 0] = seen[0]
             out[row, column, 1] = seen[1]
             out[row, column, 2] = seen[2]
@@ -215,7 +285,7 @@ def raycast(voxels, leap, bits, frame, planes, tables, scale, shading, masks, ti
     extinction × red, green, blue; and (styles, rows) float64, gradient opacity.
 
     scale : value of row 0, rows per value, mm per step, gradient rows per (value per mm), ambient, diffuse,
-    sizes of the light volume's cells in voxels.
+    sizes of the light volume's cells in voxels, the value up to which nothing is seen.
 
     shading : transposed inverse of the affine; (lamps, 6) float64, direction (LPS) and colour; (1, rows)
     float64, highlight by cosine, a single row where no gradient is needed; light volume as ``spread_light``

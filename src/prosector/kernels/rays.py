@@ -31,6 +31,9 @@ TILE = 16
 SAFE = 1e-7
 """Samples closer than this (in voxels) to the end of a brick are looked up again in the next one."""
 
+MARGIN = 1e-6
+"""Positions (in voxels) that are not nearer than this to the outermost centres are inside, rounding or not."""
+
 FRACTION_BITS = 40
 ONE = 1 << FRACTION_BITS
 WEIGHT_BITS = 24
@@ -275,6 +278,30 @@ def inside(grid, position):  # type: ignore[no-untyped-def]
     """Whether a position lies between voxel centres along every axis, so that nothing needs clamping."""
     tops = grid[0]
     return 0 <= position[0] < tops[0] and 0 <= position[1] < tops[1] and 0 <= position[2] < tops[2]
+
+
+@leaf
+def clip_inside(origin, step, top, t_in, t_out):  # type: ignore[no-untyped-def]
+    """Narrow (t_in, t_out) to where ``inside`` holds along one axis, whatever rounding does."""
+    low, high = MARGIN, np.float64(top) - MARGIN
+    if step == 0.0:
+        if origin < low or origin > high:
+            return np.inf, -np.inf
+        return t_in, t_out
+    a, b = (low - origin) / step, (high - origin) / step
+    return max(t_in, min(a, b)), min(t_out, max(a, b))
+
+
+@leaf
+def whole_inside(ray, shape):  # type: ignore[no-untyped-def]
+    """First and last whole step of a ray that need no clamping; none where the first is greater."""
+    origin, step, t_in, t_out = ray[0], ray[1], ray[4], ray[5]
+    t_in, t_out = clip_inside(origin[0], step[0], shape[0] - 1, t_in, t_out)
+    t_in, t_out = clip_inside(origin[1], step[1], shape[1] - 1, t_in, t_out)
+    t_in, t_out = clip_inside(origin[2], step[2], shape[2] - 1, t_in, t_out)
+    if not t_in <= t_out:
+        return np.int64(1), np.int64(0)
+    return np.int64(np.ceil(t_in)), np.int64(np.floor(t_out))
 
 
 @leaf

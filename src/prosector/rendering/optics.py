@@ -48,6 +48,13 @@ class Optics:
     factors: Array
     rows_per_gradient: float
 
+    @property
+    def dark(self) -> float:
+        """Up to this value nothing is seen; a row less, since segments are at least a row wide."""
+        seen = np.flatnonzero(self.table[:, :, 0].any(axis=0))
+        rows = int(seen[0]) if seen.size else self.table.shape[1]
+        return self.low + (rows - 2) * self.bin_width if rows > 2 else -np.inf
+
 
 @lru_cache(maxsize=32)
 def optics_of(styles: tuple[Style, ...]) -> Optics:

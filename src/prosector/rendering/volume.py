@@ -123,7 +123,16 @@ def composited(
         gloss_of(shading, bool(needs_gradient)),
         light.shares,
     )
-    numbers = (optics.low, 1 / optics.bin_width, step, optics.rows_per_gradient, s.ambient, s.diffuse, *light.sizes)
+    numbers = (
+        optics.low,
+        1 / optics.bin_width,
+        step,
+        optics.rows_per_gradient,
+        s.ambient,
+        s.diffuse,
+        *light.sizes,
+        optics.dark,
+    )
     scale = tuple(float(n) for n in numbers)
     out = np.zeros((size[1], size[0], 4), dtype=np.float32)
     tables, masks = (optics.table, optics.factors), (scene.weights, scene.styles)
