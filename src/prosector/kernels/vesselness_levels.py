@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numba import prange
 
-from prosector.kernels._jit import inline, leaf, parallel_kernel
+from prosector.kernels._jit import leaf, parallel_kernel
 
 Array = np.ndarray[Any, Any]
 
@@ -15,8 +15,8 @@ CORE, WALL, NEAR, OUT = 3, 2, 1, 0
 """States of a voxel: deep in a vessel, at its border, beside it (decided by the threshold), or elsewhere."""
 
 
-@inline
-def _is_deep(found: Array, k: int, j: int, i: int) -> bool:
+@leaf
+def _is_deep(found, k, j, i):  # type: ignore[no-untyped-def]
     """Whether all six neighbours belong to the vessel as well; the grid's border counts as vessel."""
     nk, nj, ni = found.shape
     return (
@@ -100,7 +100,7 @@ def half_way(
     """Vessel where a voxel lies above the middle of the local blood and the local surroundings.
 
     The local blood is the coarse field, but no more than the largest smoothed vessel value within ``ball`` (n, 3):
-    a vessel narrower than the resolution never reaches the level of its blood. What lies deep stays.
+    a vessel narrower than the resolution never reaches the level of its blood.
     """
     nk, nj, ni = voxels.shape
     blood, tissue = fields
@@ -108,8 +108,8 @@ def half_way(
         for j in range(nj):
             for i in range(ni):
                 kind = state[k, j, i]
-                out[k, j, i] = 1 if kind == CORE else 0
-                if kind == NEAR or kind == WALL:
+                out[k, j, i] = 0
+                if kind != OUT:
                     bk = (k + 0.5) / factors[0] - 0.5
                     bj = (j + 0.5) / factors[1] - 0.5
                     bi = (i + 0.5) / factors[2] - 0.5

@@ -92,7 +92,7 @@ def vesselness(
         raise UnknownNameError("vesselness measure", measure, MEASURES)
     scales = _checked_scales(scales_mm)
     limits = _limits(volume, window)
-    contrast = _contrast(volume, limits) if contrast is None else float(contrast)
+    contrast = measured_contrast(volume, window) if contrast is None else float(contrast)
     if not (np.isfinite(contrast) and contrast > 0):
         raise ParameterError(f"the contrast of a vessel is more than 0; found {contrast:g}")
     shape = volume.geometry.shape
@@ -213,7 +213,9 @@ def _limits(volume: Volume, window: tuple[float, float] | None) -> Array:
     return np.array([max(low, -limit), min(high, limit), max(volume.background, low)], dtype=np.float32)
 
 
-def _contrast(volume: Volume, limits: Array) -> float:
+def measured_contrast(volume: Volume, window: tuple[float, float] | None = None) -> float:
+    """Half the distance between the median and the 99.9th percentile of the values, clipped to ``window``."""
+    limits = _limits(volume, window)
     sample = volume.voxels[:: max(1, volume.voxels.shape[0] // 64), ::3, ::3]
     sample = np.clip(sample[np.isfinite(sample)], limits[0], limits[1])
     middle, high = np.percentile(sample, (50.0, 99.9)) if sample.size else (0.0, 0.0)

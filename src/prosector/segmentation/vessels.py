@@ -15,11 +15,12 @@ from prosector.model.labels import LabelMap, Segment
 from prosector.model.progress import Progress, silent
 from prosector.model.structures import structure
 from prosector.model.volume import Volume
+from prosector.segmentation.body import segment_body
 from prosector.segmentation.bone import segment_bone
 from prosector.segmentation.components import find_components
 from prosector.segmentation.mask import ball_offsets, grow
-from prosector.segmentation.vessels_levels import Levels, blood_level, local_fields, tissue_level
 from prosector.segmentation.vesselness import SLAB_PLANES, prepare, vesselness
+from prosector.segmentation.vessels_levels import Levels, blood_level, local_fields, tissue_level
 
 KINDS = ("auto", "cta", "mra", "tof")
 """CT angiography, contrast-enhanced MR angiography, time-of-flight MR angiography."""
@@ -27,17 +28,24 @@ KINDS = ("auto", "cta", "mra", "tof")
 SCALES_MM = (0.7, 1.0, 1.4, 2.0, 2.8)
 """Standard deviations at which tubes are looked for; wider vessels are found by their level."""
 
-MINIMUM_MM3 = 50.0
-"""Smaller pieces are left out; a vessel of 2 mm is 16 mm long then."""
+WIDE_SCALES_MM = (4.0, 5.6, 8.0)
+"""Further ones for contrast-enhanced MR, where the signal falls off along a wide vessel too."""
 
-SMOOTH_MM = 0.5
+MINIMUM_MM3 = {"cta": 100.0, "mra": 50.0, "tof": 15.0}
+"""Smaller pieces are left out; in CT calcified cartilage is as bright as blood."""
+
+RAMP_MM = 3.0
+"""A wide vessel's border is no further from what is surely blood."""
+
+SMOOTH_MM = 0.8
 """Standard deviation of the values by which vessels are found (never by which their border is drawn)."""
 
 BULK = (0.55, 0.75)
 """A wide vessel grows down to the first, and starts at the second, share of the way from tissue to blood."""
 
-TUBE = (0.3, 0.45)
-"""The same for what looks like a tube: narrow vessels never reach the level of their blood."""
+TUBE = {"cta": (0.3, 0.45), "mra": (0.3, 0.45), "tof": (0.2, 0.35)}
+"""The same for what looks like a tube, by kind, of the voxels as they are: narrow vessels never reach the level of
+their blood, and in time of flight slow ones stay darker."""
 
 LIKE_A_TUBE = (0.25, 0.6)
 """Vesselness (Jerman, with the volume's contrast) of what belongs to a tube, and of what starts one."""
@@ -63,7 +71,7 @@ class _Scene:
     smooth: Array
     excluded: Array
     levels: Levels
-    bulk: bool
+    kind: str
 
     @property
     def matrix(self) -> Array:
@@ -75,7 +83,7 @@ def segment_vessels(
     *,
     kind: str = "auto",
     blood: float | None = None,
-    minimum_volume_mm3: float = MINIMUM_MM3,
+    minimum_volume_mm3: float | None = None,
     seeds_lps: Sequence[float] = (),
     labels: LabelMap | None = None,
     progress: Progress = silent,
@@ -98,8 +106,8 @@ def segment_vessels(
         flight only tubes are taken: fat is as bright as blood.
     blood : float, optional
         Level of the blood in the volume's unit; measured by default.
-    minimum_volume_mm3 : float
-        Smaller pieces are left out.
+    minimum_volume_mm3 : float, optional
+        Smaller pieces are left out; by default 100 mm³ in CT, 50 in contrast MRA, 15 in time of flight.
     seeds_lps : sequence of float
         x, y, z of one or more points in LPS mm: only what is connected to them is kept.
     labels : LabelMap, optional
@@ -125,26 +133,28 @@ def segment_vessels(
     """
     points = _check(volume, kind, minimum_volume_mm3, seeds_lps, labels)
     kind = kind_of(volume) if kind == "auto" else kind
+    least = MINIMUM_MM3[kind] if minimum_volume_mm3 is None else minimum_volume_mm3
+    scales = (*SCALES_MM, *WIDE_SCALES_MM) if kind == "mra" else SCALES_MM
     excluded = _excluded(volume, labels)
     progress("vessels", 0.2)
     levels = _levels(volume, excluded, blood)
-    scene = _Scene(volume, _smoothed(volume), excluded, levels, kind != "tof")
+    scene = _Scene(volume, _smoothed(volume), excluded, levels, kind)
     tubes = vesselness(
         _without(volume, excluded, levels),
-        scales_mm=SCALES_MM,
+        scales_mm=scales,
         measure="jerman",
         contrast=levels.contrast,
         window=(levels.at(-0.5), levels.at(1.2)),
         progress=lambda _, done: progress("vessels", 0.3 + 0.4 * done),
     ).voxels
-    found = _hysteresis(scene, tubes, minimum_volume_mm3)
+    found = _hysteresis(scene, tubes, least)
     del tubes
     progress("vessels", 0.8)
-    lumen = _kept(_bordered(scene, found), volume, minimum_volume_mm3, points)
+    lumen = _kept(_bordered(scene, found), volume, least, points)
     progress("vessels", 1.0)
     name = (
         f"vessels ({kind}): blood {levels.blood:.4g}, tissue {levels.tissue:.4g}, level and Jerman vesselness at "
-        f"{', '.join(f'{s:g}' for s in SCALES_MM)} mm, border at local half maximum"
+        f"{', '.join(f'{s:g}' for s in scales)} mm, border at local half maximum"
     )
     how = "SEMIAUTOMATIC" if len(points) else "AUTOMATIC"
     return LabelMap(lumen, volume.geometry, (Segment(1, "vessel lumen", structure("vessel lumen"), how, name),))
@@ -160,11 +170,11 @@ def kind_of(volume: Volume) -> str:
 
 
 def _check(
-    volume: Volume, kind: str, minimum_mm3: float, seeds_lps: Sequence[float], labels: LabelMap | None
+    volume: Volume, kind: str, minimum_mm3: float | None, seeds_lps: Sequence[float], labels: LabelMap | None
 ) -> Array:
     if kind not in KINDS:
         raise UnknownNameError("kind of angiogram", kind, KINDS)
-    if not (np.isfinite(minimum_mm3) and minimum_mm3 >= 0):
+    if minimum_mm3 is not None and not (np.isfinite(minimum_mm3) and minimum_mm3 >= 0):
         raise ParameterError(f"a minimum volume is 0 mm³ or more; found {minimum_mm3}")
     points = np.asarray(seeds_lps, dtype=np.float64).ravel()
     if points.size % 3 or not np.isfinite(points).all():
@@ -176,20 +186,34 @@ def _check(
 
 def _excluded(volume: Volume, labels: LabelMap | None) -> Array:
     """1 for what is no vessel, 2 for the voxels beside it, whose values are averages of both sides."""
-    mask = np.zeros(volume.geometry.shape, dtype=np.uint8)
-    if labels is not None:
-        mask = np.ascontiguousarray(labels.labels > 0).view(np.uint8)
-    elif volume.is_hounsfield:
+    mask = _bone(volume) if labels is None else np.ascontiguousarray(labels.labels > 0).view(np.uint8)
+    wide = mask
+    if mask.any():
+        cross = np.array([[0, 0, 0], *np.eye(3), *-np.eye(3)], dtype=np.int64)
+        wide = np.empty_like(mask)
+        morphology.dilate(mask, cross, wide)
+    out = np.asarray(2 * wide - mask, dtype=np.uint8)
+    if volume.is_hounsfield:
+        out[_outside(volume)] = 1
+    return out
+
+
+def _bone(volume: Volume) -> Array:
+    """uint8 mask of bone in CT."""
+    if volume.is_hounsfield:
         try:
-            mask = segment_bone(volume).labels
+            return segment_bone(volume).labels
         except EmptyResultError:
-            return mask
-    if not mask.any():
-        return mask
-    cross = np.array([[0, 0, 0], *np.eye(3), *-np.eye(3)], dtype=np.int64)
-    wide = np.empty_like(mask)
-    morphology.dilate(mask, cross, wide)
-    return np.asarray(2 * wide - mask, dtype=np.uint8)
+            pass
+    return np.zeros(volume.geometry.shape, dtype=np.uint8)
+
+
+def _outside(volume: Volume) -> Array:
+    """Boolean mask of table and supports."""
+    try:
+        return np.asarray(segment_body(volume).labels == 0)
+    except EmptyResultError:
+        return np.zeros(volume.geometry.shape, dtype=np.bool_)
 
 
 def _levels(volume: Volume, excluded: Array, blood: float | None) -> Levels:
@@ -234,21 +258,27 @@ def _smoothed(volume: Volume) -> Array:
 
 def _hysteresis(scene: _Scene, tubes: Array, minimum_mm3: float) -> Array:
     """uint8 mask of the pieces that hold enough of what is surely a vessel."""
-    low = np.empty(scene.smooth.shape, dtype=np.uint8)
-    sure = np.empty_like(low)
-    at = scene.levels.at
-    for k in range(low.shape[0]):
-        values, tube = scene.smooth[k], tubes[k]
-        free = (scene.excluded[k] == 0) & (values <= at(BRIGHTEST))
-        low[k] = (values >= at(TUBE[0])) & (tube >= LIKE_A_TUBE[0]) & free
-        sure[k] = (values >= at(TUBE[1])) & (tube >= LIKE_A_TUBE[1]) & free
-        if scene.bulk:
-            low[k] |= (values >= at(BULK[0])) & free
-            sure[k] |= (values >= at(BULK[1])) & free
+    at, (faint, bright) = scene.levels.at, TUBE[scene.kind]
+    shape = scene.smooth.shape
+    low, sure = np.zeros(shape, dtype=np.uint8), np.zeros(shape, dtype=np.uint8)
+    if scene.kind != "tof":
+        for k in range(shape[0]):
+            sure[k] = (scene.smooth[k] >= at(BULK[1])) & _free(scene, k)
+        low = grow(sure, scene.matrix, RAMP_MM)
+    for k in range(shape[0]):
+        values, tube, free = scene.volume.voxels[k], tubes[k], _free(scene, k)
+        low[k] &= (scene.smooth[k] >= at(BULK[0])) & free
+        low[k] |= (values >= at(faint)) & (tube >= LIKE_A_TUBE[0]) & free
+        sure[k] |= (values >= at(bright)) & (tube >= LIKE_A_TUBE[1]) & free
     pieces = find_components(low, full=True)
     voxel = scene.volume.geometry.voxel_volume_mm3
     surely = pieces.sums(sure) * voxel
-    return pieces.mask((surely >= 0.2 * minimum_mm3) & (surely > 0) & (pieces.sizes * voxel >= 0.5 * minimum_mm3))
+    return pieces.mask((surely >= 0.1 * minimum_mm3) & (surely > 0) & (pieces.sizes * voxel >= 0.5 * minimum_mm3))
+
+
+def _free(scene: _Scene, k: int) -> Array:
+    """Where slice k may hold a vessel."""
+    return np.asarray((scene.excluded[k] == 0) & (scene.smooth[k] <= scene.levels.at(BRIGHTEST)))
 
 
 def _bordered(scene: _Scene, found: Array) -> Array:
