@@ -9,7 +9,7 @@ import click
 
 from prosector.atomic import require_writable, write_text
 from prosector.cli.console import PATH, Chosen, asked_on_the_command_line, progress_bar, source_options, told
-from prosector.cli.given import given_option, load_given, one_step, settings_of
+from prosector.cli.given import GivenLabels, given_option, load_given, one_step, settings_of
 
 
 @click.command()
@@ -19,7 +19,12 @@ from prosector.cli.given import given_option, load_given, one_step, settings_of
 @click.option("--trace", type=PATH, metavar="FILE", help="Also write what was done, as JSON that can be run again.")
 @click.option("--out", type=PATH, required=True, metavar="FILE", help="Its ending says the format.")
 def command(
-    operation_name: str, chosen: Chosen, labels: Path | None, pairs: tuple[str, ...], trace: Path | None, out: Path
+    operation_name: str,
+    chosen: Chosen,
+    labels: GivenLabels | None,
+    pairs: tuple[str, ...],
+    trace: Path | None,
+    out: Path,
 ) -> None:
     """Do one OPERATION (see prosector operations) on the series under PATH and write what it makes."""
     from prosector.pipeline.export import check_outputs, write_outputs

@@ -9,7 +9,7 @@ import click
 
 from prosector.atomic import require_writable
 from prosector.cli.console import PATH, Chosen, asked_on_the_command_line, progress_bar, size_of, source_options, told
-from prosector.cli.given import given_option, load_given, settings_of, with_labels
+from prosector.cli.given import GivenLabels, given_option, load_given, settings_of, with_labels
 from prosector.cli.render import patient_steps
 from prosector.model.camera import VIEWS
 from prosector.model.cine import MOTIONS
@@ -38,7 +38,7 @@ from prosector.pipeline.operations import METHODS, operation
 @click.option("--banner", is_flag=True, help="Draw the patient's name and ID into every frame.")
 @click.option("--out", type=PATH, required=True, metavar="FILE",
               help=".mp4, .gif, .dcm (Multi-frame Secondary Capture), or .frames for a folder of PNG.")  # fmt: skip
-def command(chosen: Chosen, remove_table: bool, labels: Path | None, out: Path, **options: Any) -> None:
+def command(chosen: Chosen, remove_table: bool, labels: GivenLabels | None, out: Path, **options: Any) -> None:
     """Film the series under PATH: turning, rocking, or slab by slab."""
     from prosector.pipeline.export import check_outputs, write_outputs
     from prosector.pipeline.run import check_recipe, run

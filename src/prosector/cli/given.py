@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,16 +19,38 @@ from prosector.model.volume import Volume
 if TYPE_CHECKING:
     from prosector.pipeline.operation import Operation, Value
 
+_OPTIONS = (
+    click.option("--labels", type=PATH, metavar="FILE", help="Labels to work with: .nii.gz, .seg.nrrd or DICOM SEG."),
+    click.option(
+        "--label-names", default="", metavar="NUMBERING", help="For NIfTI without names: totalsegmentator (version 2)."
+    ),
+    click.option("--set", "pairs", multiple=True, metavar="NAME=VALUE",
+                 help="A parameter of the operation (see prosector operations NAME); again for each."),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class GivenLabels:
+    """Labels that the command line names: where they are, and whose numbering they have if they do not say."""
+
+    path: Path
+    names: str
+
 
 def given_option(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add ``--labels`` and ``--set``, handed over as ``labels`` and ``pairs``."""
-    decorated: Callable[..., Any] = click.option(
-        "--set", "pairs", multiple=True, metavar="NAME=VALUE",
-        help="A parameter of the operation (see prosector operations NAME); again for each.",
-    )(function)  # fmt: skip
-    return click.option(
-        "--labels", type=PATH, metavar="FILE", help="Labels to work with: .nii.gz, .seg.nrrd or DICOM SEG."
-    )(decorated)
+    """Add ``--labels``, ``--label-names`` and ``--set``, handed over as ``labels`` and ``pairs``."""
+
+    @wraps(function)
+    def command(labels: Path | None, label_names: str, **options: Any) -> Any:
+        if labels is None and label_names:
+            raise click.UsageError("--label-names belongs to --labels")
+        given = None if labels is None else GivenLabels(labels, label_names)
+        return function(labels=given, **options)
+
+    decorated: Callable[..., Any] = command
+    for option in reversed(_OPTIONS):
+        decorated = option(decorated)
+    return decorated
 
 
 def split_pairs(pairs: tuple[str, ...]) -> dict[str, str]:
@@ -99,11 +122,11 @@ def with_labels(recipe: Recipe) -> Recipe:
     return replace(recipe, steps=(*before, last), inputs={"labels": "LabelMap"})
 
 
-def load_given(labels: Path | None, volume: Volume) -> dict[str, Value]:
+def load_given(labels: GivenLabels | None, volume: Volume) -> dict[str, Value]:
     """What ``--labels`` gives, on the volume's grid."""
     from prosector.pipeline.source import read_labels
 
-    return {} if labels is None else {"labels": read_labels(labels, volume)}
+    return {} if labels is None else {"labels": read_labels(labels.path, volume, names=labels.names)}
 
 
 def answered(recipe: Recipe, pairs: tuple[str, ...]) -> Recipe:

@@ -14,7 +14,6 @@ from prosector.atomic import require_writable
 from prosector.cli.console import PATH, Chosen, progress_bar, source_options
 
 if TYPE_CHECKING:
-    from prosector.model.labels import LabelMap
     from prosector.model.mesh import Mesh
     from prosector.model.volume import Volume
 
@@ -26,7 +25,7 @@ _SPACE_HELP = "Coordinates of the file: LPS as in DICOM, or RAS."
 @click.command()
 @source_options
 @click.option("--level-hu", type=float, help="Surface at this value (HU for CT, the modality's unit otherwise).")
-@click.option("--segmentation", type=PATH, metavar="FILE", help="Surface of a segmentation: .nii.gz or .dcm.")
+@click.option("--segmentation", type=PATH, metavar="FILE", help="Surface of labels: .nii.gz, .seg.nrrd or .dcm.")
 @click.option("--each", is_flag=True, help="A file for each segment; those that touch share their border.")
 @click.option("--open", "is_open", is_flag=True, help="With --level-hu: leave the surface open where the volume ends.")
 @click.option("--smooth", is_flag=True, help=f"Smooth the triangles ({SMOOTH_ITERATIONS} windowed-sinc passes).")
@@ -120,6 +119,7 @@ def _extract(
     from prosector.model.mesh import Mesh
     from prosector.pipeline.run import run_operation
     from prosector.pipeline.shapes import extract_each
+    from prosector.pipeline.source import read_labels
 
     finish = {
         "smooth_iterations": SMOOTH_ITERATIONS if options["smooth"] else 0,
@@ -129,18 +129,8 @@ def _extract(
         closed = not options["is_open"]
         mesh = run_operation("extract-mesh", {"volume": volume}, level=level_hu, closed=closed, **finish)
     elif options["each"]:
-        return extract_each(_labels(segmentation, volume), finish)
+        return extract_each(read_labels(segmentation, volume), finish)
     else:
-        mesh = run_operation("extract-label-mesh", {"labels": _labels(segmentation, volume)}, **finish)
+        mesh = run_operation("extract-label-mesh", {"labels": read_labels(segmentation, volume)}, **finish)
     assert isinstance(mesh, Mesh)
     return {"": mesh}
-
-
-def _labels(file: Path, volume: Volume) -> LabelMap:
-    if file.suffix.lower() in (".nii", ".gz"):
-        from prosector.exchange.nifti import read_labels_nifti
-
-        return read_labels_nifti(file, volume.geometry)
-    from prosector.dicom.segmentation_object import read_segmentation
-
-    return read_segmentation(file, volume.geometry)

@@ -9,7 +9,7 @@ import click
 
 from prosector.atomic import require_writable
 from prosector.cli.console import PATH, Chosen, asked_on_the_command_line, progress_bar, size_of, source_options, told
-from prosector.cli.given import given_option, load_given, settings_of, with_labels
+from prosector.cli.given import GivenLabels, given_option, load_given, settings_of, with_labels
 from prosector.model.camera import VIEWS
 from prosector.model.recipe import SOURCE, Output, Recipe, Step
 from prosector.pipeline.operations import METHODS, operation
@@ -47,7 +47,7 @@ SKIN_MARGIN_MM = 1.5
 @click.option("--bare", is_flag=True, help="No letters, scale bar or captions.")
 @click.option("--banner", is_flag=True, help="Draw the patient's name and ID into the picture.")
 @click.option("--out", type=PATH, required=True, metavar="FILE", help=".png, or .dcm for a Secondary Capture.")
-def command(chosen: Chosen, remove_table: bool, labels: Path | None, out: Path, **options: Any) -> None:
+def command(chosen: Chosen, remove_table: bool, labels: GivenLabels | None, out: Path, **options: Any) -> None:
     """Make one picture of the series under PATH."""
     from prosector.pipeline.export import check_outputs, write_outputs
     from prosector.pipeline.run import check_recipe, run

@@ -9,7 +9,7 @@ import click
 
 from prosector.atomic import require_writable
 from prosector.cli.console import PATH, Chosen, progress_bar, source_options, told
-from prosector.cli.given import answered, given_option, load_given
+from prosector.cli.given import GivenLabels, answered, given_option, load_given
 from prosector.pipeline.run import NOTHING
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @click.option("--recipe", required=True, metavar="NAME|FILE", help="A built-in recipe or a JSON file.")
 @given_option
 @click.option("--out", type=PATH, required=True, metavar="FOLDER", help="Where everything goes.")
-def command(chosen: Chosen, recipe: str, labels: Path | None, pairs: tuple[str, ...], out: Path) -> None:
+def command(chosen: Chosen, recipe: str, labels: GivenLabels | None, pairs: tuple[str, ...], out: Path) -> None:
     """Run a recipe on the series under PATH and write all that it names, trace.json and the draft report.
 
     What a recipe asks for is given by --set STEP.PARAMETER=VALUE.

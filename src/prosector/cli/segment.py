@@ -10,7 +10,7 @@ import click
 
 from prosector.atomic import require_writable
 from prosector.cli.console import PATH, Chosen, asked_on_the_command_line, progress_bar, source_options
-from prosector.cli.given import given_option, load_given, one_step, settings_of
+from prosector.cli.given import GivenLabels, given_option, load_given, one_step, settings_of
 from prosector.pipeline.operations import TARGETS
 
 
@@ -20,7 +20,9 @@ from prosector.pipeline.operations import TARGETS
 @given_option
 @click.option("--out", type=PATH, required=True, metavar="FILE", help=".nii.gz, .seg.nrrd, or .dcm for DICOM SEG.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def command(chosen: Chosen, target: str, labels: Path | None, pairs: tuple[str, ...], out: Path, as_json: bool) -> None:
+def command(
+    chosen: Chosen, target: str, labels: GivenLabels | None, pairs: tuple[str, ...], out: Path, as_json: bool
+) -> None:
     """Delineate a structure in the series under PATH and write it as a label map.
 
     What each target takes by --set is shown by: prosector operations segment-TARGET.
