@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import numpy as np
 
 from prosector.errors import EmptyResultError, InputError, ParameterError
@@ -11,6 +9,7 @@ from prosector.model.geometry import Array
 from prosector.model.labels import LabelMap, Segment
 from prosector.model.structures import structure
 from prosector.model.volume import Volume
+from prosector.segmentation.contacts import Contacts, find_contacts, join_by_bone, unite
 from prosector.segmentation.mask import grow
 from prosector.segmentation.merging import MOST
 from prosector.segmentation.relief import depth_mm, relief_of, run_down, valley_depth
@@ -39,8 +38,9 @@ def segment_fragments(
     """Take bone apart where it is broken, and where bones only touch.
 
     Fracture lines are dark between two brighter sides; without them, and without bridges thinner than ``bridge_mm``,
-    each fragment has a core of its own. From the cores the bone is filled again in the order of falling depth, and
-    what of a fracture line is darker than half way between bone and blood stays outside. A joint whose surfaces touch
+    each fragment has a core of its own. From the cores the bone is filled again in the order of falling depth. Parts
+    whose contact is on average no darker than both its sides are one. What of a fracture line is darker than half way
+    between bone and blood stays outside. A joint whose surfaces touch
     is such a line too: unbroken neighbours come out as fragments of their own, to be merged or left out by the user.
 
     Parameters
@@ -54,7 +54,8 @@ def segment_fragments(
     contrast_hu : float
         How much darker than both its sides it is.
     bridge_mm : float
-        Thickest bridge that is cut. Bone plates that are as thin are cut too where they join thicker bone.
+        Thickest bridge that is cut, if the rest of the contact is dark or its area is less than that of a square of
+        twice this side.
     minimum_volume_mm3 : float
         Smaller parts go to the one that they touch most; smaller pieces that touch none are left out.
 
@@ -84,16 +85,19 @@ def segment_fragments(
     del whole
     matrix = volume.geometry.affine[:3, :3]
     valley = valley_depth(values, mask, matrix, gap_mm)
-    gap = (valley >= contrast_hu).view(np.uint8)
+    # single voxels are cut at half the contrast: what this cuts too much is joined again by its contacts
+    gap = (valley >= 0.5 * contrast_hu).view(np.uint8)
     # half way between the sides (value + valley) and the fluid lies the edge of the bone
     open_ = gap & (values < valley + FLUID).view(np.uint8)
     del valley
     half_voxel = 0.5 * min(volume.geometry.spacing_mm)
-    parts = _parts(mask, gap, matrix, 0.5 * bridge_mm + half_voxel, minimum_volume_mm3)
+    parts, count = _cores(mask, gap, matrix, 0.5 * bridge_mm + half_voxel)
+    found = find_contacts(parts, values, matrix, gap_mm)
+    parts = join_by_bone(found, count, contrast_hu, (2 * bridge_mm) ** 2)[parts]
+    minimum_voxels = minimum_volume_mm3 / volume.geometry.voxel_volume_mm3
+    parts = _joined(parts, count, found, minimum_voxels)
     parts[(grow(_borders(parts), matrix, gap_mm) & open_).astype(bool)] = 0
-    sizes = np.bincount(parts.ravel())
-    too_small = sizes * volume.geometry.voxel_volume_mm3 < minimum_volume_mm3
-    parts[too_small[parts]] = 0
+    parts[(np.bincount(parts.ravel()) < minimum_voxels)[parts]] = 0
     parts = by_volume(parts)
     count = int(parts.max())
     if not 0 < count <= MOST:
@@ -119,8 +123,8 @@ def _check(volume: Volume, gap_mm: float, contrast_hu: float, bridge_mm: float, 
         )
 
 
-def _parts(mask: Array, gap: Array, matrix: Array, core_mm: float, minimum_mm3: float) -> Array:
-    """int32 parts of the mask, grown from cores deeper than ``core_mm`` in what is not gap."""
+def _cores(mask: Array, gap: Array, matrix: Array, core_mm: float) -> tuple[Array, int]:
+    """int32 parts of the mask, grown from cores deeper than ``core_mm`` in what is not gap, and how many."""
     solid = mask & (gap ^ 1)
     depth = depth_mm(solid, matrix)
     parts, count = pieces_of(depth > core_mm)
@@ -129,50 +133,25 @@ def _parts(mask: Array, gap: Array, matrix: Array, core_mm: float, minimum_mm3: 
     run_down(level, parts)
     rest, more = pieces_of((parts == 0) & (solid > 0))
     parts[rest > 0] = rest[rest > 0] + count
-    del rest
-    parts = _joined(parts, count + more, matrix, minimum_mm3)[parts]
     # what was cut goes back to the part beside it
     level[...] = mask
     run_down(level, parts)
-    return parts
+    return parts, count + more
 
 
-def _joined(parts: Array, count: int, matrix: Array, minimum_mm3: float) -> Array:
-    """Number of the part that each part becomes when small ones join the one that they touch most, smallest first."""
-    voxel_mm3 = abs(float(np.linalg.det(matrix)))
-    volume = np.bincount(parts.ravel(), minlength=count + 1) * voxel_mm3
-    touching = _contacts(parts, matrix)
+def _joined(parts: Array, count: int, found: Contacts, minimum_voxels: float) -> Array:
+    """Let parts that are too small join the one that they touch most, the smallest first."""
+    sizes = np.bincount(parts.ravel(), minlength=count + 1)
     target = np.arange(count + 1, dtype=np.int32)
-    waiting = sorted((float(volume[n]), n) for n in range(1, count + 1) if volume[n] < minimum_mm3)
-    for _, n in waiting:
-        near = touching.get(n, {})
-        if volume[n] >= minimum_mm3 or not near:
+    for n in sorted(range(1, count + 1), key=lambda n: (int(sizes[n]), n)):
+        near = found.get(n, {})
+        if sizes[n] >= minimum_voxels or not near:
             continue
-        best = min(near, key=lambda m: (-near[m], m))
+        best = min(near, key=lambda m: (-near[m].area, m))
         target[target == n] = best
-        volume[best] += volume[n]
-        for m, area in touching.pop(n).items():
-            touching[m].pop(n)
-            if m != best:
-                touching[best][m] = touching[best].get(m, 0.0) + area
-                touching[m][best] = touching[m].get(best, 0.0) + area
-    return target
-
-
-def _contacts(parts: Array, matrix: Array) -> dict[int, dict[int, float]]:
-    """Area, mm², over which each part touches each other one."""
-    touching: dict[int, dict[int, float]] = {}
-    for axis in range(3):
-        area = float(np.linalg.norm(np.cross(matrix[:, axis - 2], matrix[:, axis - 1])))
-        across = np.moveaxis(parts, axis, 0)
-        for one, other in pairwise(across):
-            meet = (one != other) & (one > 0) & (other > 0)
-            pairs, counts = np.unique(np.stack([one[meet], other[meet]]), axis=1, return_counts=True)
-            for (a, b), n in zip(pairs.T.tolist(), counts.tolist(), strict=True):
-                for p, q in ((a, b), (b, a)):
-                    near = touching.setdefault(p, {})
-                    near[q] = near.get(q, 0.0) + n * area
-    return touching
+        sizes[best] += sizes[n]
+        unite(found, best, n)
+    return np.asarray(target[parts])
 
 
 def _borders(parts: Array) -> Array:
