@@ -187,7 +187,7 @@ def start_tile(row0, column0, frame, planes, shape, out, rays):  # type: ignore[
 
 
 @outlined
-def raise_block(scene, block, box, bound, state, corner, rays, step):  # type: ignore[no-untyped-def]
+def raise_block(scene, block, box, bound, state, corner, rays, step, slack):  # type: ignore[no-untyped-def]
     """Look at one block for the rays of a tile on which it falls and which it can raise."""
     origins, starts, spans, best = rays
     inverse, pace = step
@@ -195,7 +195,7 @@ def raise_block(scene, block, box, bound, state, corner, rays, step):  # type: i
     for row in range(max(block[0] - row0, 0), min(block[1] - row0, TILE - 1) + 1):
         for column in range(max(block[2] - column0, 0), min(block[3] - column0, TILE - 1) + 1):
             n = np.uint64(row * TILE + column)
-            if best[n] < bound:
+            if best[n] + slack < bound:
                 origin = (origins[n, 0], origins[n, 1], origins[n, 2])
                 span = span_in(box, origin, inverse, (spans[n, 0], spans[n, 1]))
                 if span[0] <= span[1]:
@@ -207,7 +207,7 @@ def raise_block(scene, block, box, bound, state, corner, rays, step):  # type: i
 
 
 @leaf
-def raise_brick(scene, brick, state, bounds, place, corner, rays, step, low):  # type: ignore[no-untyped-def]
+def raise_brick(scene, brick, state, bounds, place, corner, rays, step, low, slack):  # type: ignore[no-untyped-def]
     """Look at those of a brick's eight blocks that can raise a ray of the tile."""
     for number in range(8):
         k = 2 * brick[0] + (number >> 2)
@@ -215,7 +215,7 @@ def raise_brick(scene, brick, state, bounds, place, corner, rays, step, low):  #
         i = 2 * brick[2] + (number & 1)
         if k < bounds.shape[0] and j < bounds.shape[1] and i < bounds.shape[2]:
             bound = bounds[np.uint64(k), np.uint64(j), np.uint64(i)]
-            if bound > low:
+            if bound > low + slack:
                 box = (
                     box_axis(k, bounds.shape[0], BLOCK_SHIFT),
                     box_axis(j, bounds.shape[1], BLOCK_SHIFT),
@@ -223,7 +223,7 @@ def raise_brick(scene, brick, state, bounds, place, corner, rays, step, low):  #
                 )
                 half = 0.5 * (1 << BLOCK_SHIFT) + 0.6
                 block = footprint(place, center_of(k, j, i, BLOCK_SHIFT), half)
-                raise_block(scene, block, box, bound, state, corner, rays, step)
+                raise_block(scene, block, box, bound, state, corner, rays, step, slack)
 
 
 @leaf
@@ -236,7 +236,7 @@ def least(best):  # type: ignore[no-untyped-def]
 
 
 @outlined
-def raise_tile(scene, stripe, bricks, maps, corner, rays, step):  # type: ignore[no-untyped-def]
+def raise_tile(scene, stripe, bricks, maps, corner, rays, step, slack):  # type: ignore[no-untyped-def]
     """Look at the bricks of a stripe that fall on one tile, from the greatest downwards."""
     listed, count = stripe
     order, tops, prints, states, bounds = bricks
@@ -245,17 +245,17 @@ def raise_tile(scene, stripe, bricks, maps, corner, rays, step):  # type: ignore
     for m in range(count):
         n = np.uint64(listed[np.uint64(m)])
         if prints[n, 2] <= columns and prints[n, 3] >= corner[1]:
-            if not tops[n] > low:
+            if not tops[n] > low + slack:
                 return
             number = order[n]
             i, rest = number % states.shape[2], number // states.shape[2]
             j, k = rest % states.shape[1], rest // states.shape[1]
-            raise_brick(scene, (k, j, i), states[k, j, i], bounds, place, corner, rays, step, low)
+            raise_brick(scene, (k, j, i), states[k, j, i], bounds, place, corner, rays, step, low, slack)
             low = least(rays[3])
 
 
 @kernel
-def fill_stripe(row0, voxels, bricks, place, region, frame, sign, out):  # type: ignore[no-untyped-def]
+def fill_stripe(row0, voxels, bricks, place, region, frame, sign, slack, out):  # type: ignore[no-untyped-def]
     """Fill the tiles of one stripe of the picture."""
     mask, planes = region
     prints = bricks[2]
@@ -274,7 +274,8 @@ def fill_stripe(row0, voxels, bricks, place, region, frame, sign, out):  # type:
     for column0 in range(0, out.shape[1], TILE):
         best[:] = np.inf
         start_tile(row0, column0, frame, planes, voxels.shape, out, rays)
-        raise_tile(scene, (listed, count), bricks, (place, column0 + TILE - 1), (row0, column0), rays, step)
+        maps = (place, column0 + TILE - 1)
+        raise_tile(scene, (listed, count), bricks, maps, (row0, column0), rays, step, slack)
         for row in range(row0, min(row0 + TILE, out.shape[0])):
             for column in range(column0, min(column0 + TILE, out.shape[1])):
                 value = best[(row - row0) * TILE + column - column0]
@@ -294,13 +295,14 @@ def standing_step(frame):  # type: ignore[no-untyped-def]
 
 
 @parallel_kernel
-def project_extreme(voxels, bounds, order, tops, prints, states, mask, planes, place, frame, sign, out):  # type: ignore[no-untyped-def]
+def project_extreme(voxels, bounds, order, tops, prints, states, mask, planes, place, frame, sign, slack, out):  # type: ignore[no-untyped-def]
     """Maximum (sign 1) or minimum (sign −1) along parallel rays; NaN where they meet nothing.
 
     bounds : as made by ``block_bounds``; order : flat numbers of the bricks, those with the greatest
     ``sign·value`` first; tops : those values; prints : as made by ``footprints``; states, mask, planes : see
     ``rendering.rays.Shown``; place : (2, 4) float64, takes index positions to (row, column); frame : see
-    ``rays``; out : (height, width) float32.
+    ``rays``; slack : what a maximum may fall short by (a minimum too high): bricks and blocks that promise no
+    more are passed over; out : (height, width) float32.
     """
     stripes = (out.shape[0] + TILE - 1) // TILE
     for n in prange(stripes):
@@ -308,4 +310,4 @@ def project_extreme(voxels, bounds, order, tops, prints, states, mask, planes, p
         half = (stripes + 1) // 2
         number = 2 * n if n < half else 2 * (n - half) + 1
         bricks = (order, tops, prints, states, bounds)
-        fill_stripe(number * TILE, voxels, bricks, place, (mask, planes), frame, sign, out)
+        fill_stripe(number * TILE, voxels, bricks, place, (mask, planes), frame, sign, slack, out)

@@ -1,4 +1,8 @@
-"""Projections in a hurry, for turning a volume by hand: shear–warp, with an error, never archived."""
+"""Projections in a hurry, for turning a volume by hand; never archived.
+
+:func:`project_within` is off by no more than is asked for; :func:`project_interactive` is quicker, but its error
+is only measured.
+"""
 
 from __future__ import annotations
 
@@ -10,18 +14,65 @@ from prosector.errors import ParameterError, UnknownNameError
 from prosector.kernels.shearwarp import shear_project, warp
 from prosector.model.camera import Camera, orientation_letters
 from prosector.model.geometry import Array
+from prosector.model.region import Region
 from prosector.model.rendering import INTERACTIVE, Rendering
 from prosector.model.volume import Volume
 from prosector.model.window import Window
-from prosector.rendering.projection import robust_window
-from prosector.rendering.rays import ray_frame
+from prosector.rendering.projection import extremes, robust_window
+from prosector.rendering.rays import ray_frame, shown_of
 
 METHODS = ("mip", "average")
 """Projections that have an interactive tier."""
 
+BOUNDED = ("mip", "minip")
+"""Projections whose error can be bounded."""
+
 NO_COUNTS = np.empty((0, 0), dtype=np.float32)
 
 _TURNED: WeakKeyDictionary[Volume, Array] = WeakKeyDictionary()
+
+
+def project_within(
+    volume: Volume,
+    camera: Camera,
+    size: tuple[int, int],
+    method: str,
+    within: float,
+    window: Window | None = None,
+    region: Region | None = None,
+) -> Rendering:
+    """Maximum or minimum projection with a bounded error, for turning a volume by hand; it cannot be archived.
+
+    The rays are those of :func:`prosector.rendering.projection.project`. Blocks of 4×4×4 cells whose greatest
+    value is no more than ``within`` above what a ray has found are not looked at, so a maximum is at most
+    ``within`` too low and never too high (a minimum at most as much too high and never too low), at every
+    pixel. Perspective views are exact.
+
+    Parameters
+    ----------
+    volume, camera, size, window, region
+        As for ``project``.
+    method : str
+        ``mip`` or ``minip``.
+    within : float
+        The bound, in modality units; 0 gives the still values.
+
+    Raises
+    ------
+    UnknownNameError
+        If the method has no bounded tier.
+    ParameterError
+        If the bound is negative or not finite, or the size is out of range.
+    """
+    if method not in BOUNDED:
+        raise UnknownNameError("bounded projection", method, BOUNDED)
+    if not (np.isfinite(within) and within >= 0):
+        raise ParameterError(f"a bound on the error is 0 or more; found {within}")
+    frame, shown = ray_frame(volume.geometry, camera, size), shown_of(region, volume.geometry)
+    # what float32 adds to a bound must not go beyond the one that was asked for
+    slack = within * (1 - 1e-3)
+    values = extremes(volume, frame, shown, size, -1 if method == "minip" else 1, slack)
+    return _finished(values, camera, method, window)
 
 
 def project_interactive(
@@ -39,7 +90,10 @@ def project_interactive(
     ParameterError
         If the view is a perspective one, or the volume is but one voxel thick.
     """
-    values = interactive_values(volume, camera, size, method)
+    return _finished(interactive_values(volume, camera, size, method), camera, method, window)
+
+
+def _finished(values: Array, camera: Camera, method: str, window: Window | None) -> Rendering:
     missed = np.isnan(values)
     window = window or robust_window(values)
     grey = window.apply(np.where(missed, np.float32(window.low), values))

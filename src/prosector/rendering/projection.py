@@ -168,8 +168,8 @@ def projected(
     return out, depths(volume, frame, shown, out) if method == "depth" else None
 
 
-def extremes(volume: Volume, frame: Array, shown: Shown, size: tuple[int, int], sign: int) -> Array:
-    """Maximum (sign 1) or minimum (sign −1) along each ray."""
+def extremes(volume: Volume, frame: Array, shown: Shown, size: tuple[int, int], sign: int, slack: float = 0.0) -> Array:
+    """Maximum (sign 1) or minimum (sign −1) along each ray; of parallel rays at most ``slack`` short of it."""
     out = np.empty((size[1], size[0]), dtype=np.float32)
     if frame[7, 1]:
         bricks = bricks_of(volume)
@@ -184,7 +184,7 @@ def extremes(volume: Volume, frame: Array, shown: Shown, size: tuple[int, int], 
     prints = np.empty((order.order.size, 4), dtype=np.int32)
     footprints(order.order, shown.states.shape, shown.states, shown.planes, place, prints)
     bricks_in_order = (order.blocks, order.order, order.tops, prints, shown.states, shown.mask, shown.planes)
-    project_extreme(volume.voxels, *bricks_in_order, place, frame, np.float32(sign), out)
+    project_extreme(volume.voxels, *bricks_in_order, place, frame, np.float32(sign), np.float32(slack), out)
     return out
 
 
