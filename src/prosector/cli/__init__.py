@@ -19,6 +19,7 @@ COMMANDS = {
     "sheet": "show a series from all six sides on one page",
     "segment": "delineate a structure and write a label map",
     "apply": "do any one operation on a series and write what it makes",
+    "measure": "distances, angles, volumes, diameters and more, with uncertainty",
     "mesh": "extract a surface as STL, PLY or VTP",
     "run": "run a recipe: everything it names, with the draft report",
     "recipes": "list the built-in recipes",

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import prange
 from numpy.typing import NDArray
 
-from prosector.kernels._jit import leaf, parallel_kernel
+from prosector.kernels._jit import kernel, leaf
 
 
 def crossings(
@@ -64,10 +63,10 @@ def value_at(field, k, j, i):  # type: ignore[no-untyped-def]
     return (1 - a) * low + a * high
 
 
-@parallel_kernel
+@kernel
 def march(field, starts, steps, count, level, falling, out):  # type: ignore[no-untyped-def]
-    """Fill ``out``; each ray on its own. Arrays as in ``crossings``."""
-    for n in prange(len(starts)):
+    """Fill ``out``. Arrays as in ``crossings``; one thread, since a call is shorter than waking a second one."""
+    for n in range(len(starts)):
         k, j, i = starts[n, 0], starts[n, 1], starts[n, 2]
         before = value_at(field, k, j, i)
         found = np.nan

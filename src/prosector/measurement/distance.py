@@ -196,8 +196,10 @@ def _contact(pair: Pair, contact_mm: float) -> list[Measurement]:
     area, length, ends = found(contact_mm)
     varied = [found(contact_mm + sign * pair.half_voxel_mm) for sign in (-1, 1)]
     warnings = (*pair.warnings, *_tolerance_warning(pair, contact_mm))
-    changes = [max(abs(v[n] - base) for v in varied) for n, base in ((0, area), (1, length))]
-    rows = ((define.CONTACT_AREA, area, changes[0]), (define.CONTACT_LENGTH, length, changes[1]))
+    rows = (
+        (define.CONTACT_AREA, area, max(abs(other_area - area) for other_area, _, _ in varied)),
+        (define.CONTACT_LENGTH, length, max(abs(other_length - length) for _, other_length, _ in varied)),
+    )
     of = f"{pair.of}, up to {contact_mm:g} mm apart"
     return [
         Measurement(definition, value, of, (Contribution(SPACING, change),), as_points(ends), warnings)

@@ -138,9 +138,10 @@ def _from_values(values: Array, mask: Array, others: Array, geometry: Geometry, 
     trust = np.where(second, _TRUST[0], np.where(first, _TRUST[1], np.where(mask, _TRUST[2], 0))).astype(np.float32)
     away = np.where(ring & ~others, _TRUST[0], np.where(ring | (shell & ~mask), _TRUST[2], 0)).astype(np.float32)
     width = [max(1.0, LEVEL_WIDTH * min(geometry.spacing_mm) / s) for s in geometry.spacing_mm]
-    inside, outside = _level(values, trust, width), _level(values, away, width)
+    outside = _level(values, away, width)
+    inside = _brightest(values, trust, (mask & ~first, first & ~second), width, outside)
     core = second if second.any() else first if first.any() else mask
-    noise = 1.4826 * float(np.median(np.abs(values[core] - inside[core])))
+    noise = 1.4826 * float(np.median(np.abs(values[core] - _level(values, core.astype(np.float32), width)[core])))
     contrast = inside - outside
     usable = shell & np.isfinite(contrast)
     typical = float(np.median(contrast[usable])) if usable.any() else 0.0
@@ -150,7 +151,9 @@ def _from_values(values: Array, mask: Array, others: Array, geometry: Geometry, 
         doubt = "values inside and around it hardly differ: its border is where it was drawn, to the voxel"
         return Filling(_smoothed(mask), mask, geometry, start, warnings=(doubt,))
     parts = mask.astype(np.float32)
-    parts[usable] = np.clip((values[usable] - outside[usable]) / contrast[usable], -0.5, 1.5)
+    # noise beyond either level is kept: cut off, it would add to what is outside and take from what is inside
+    slack = np.minimum(3 * noise / np.abs(contrast[usable]), 0.5)
+    parts[usable] = np.clip((values[usable] - outside[usable]) / contrast[usable], -slack, 1 + slack)
     parts[others] = 0
     _drop_loose(parts, mask)
     share = np.count_nonzero(usable) / np.count_nonzero(shell)
@@ -173,6 +176,17 @@ def grown(mask: Array, reach: tuple[int, ...]) -> Array:
     for axis, n in enumerate(reach):
         wide = ndimage.maximum_filter1d(wide, 2 * n + 1, axis=axis, mode="nearest")
     return np.asarray(wide.astype(bool))
+
+
+def _brightest(values: Array, trust: Array, layers: tuple[Array, Array], width: list[float], outside: Array) -> Array:
+    """Level inside: deep inside or, where it stands out more, in the outer layers, as cortical bone around marrow."""
+    inside = _level(values, trust, width)
+    above = inside - outside
+    sign = np.sign(np.median(above[layers[0] & np.isfinite(above)])) if np.isfinite(above[layers[0]]).any() else 1.0
+    for layer in layers:
+        there = _level(values, layer.astype(np.float32), width)
+        np.copyto(inside, there, where=sign * (there - inside) > 0)
+    return inside
 
 
 def _level(values: Array, weights: Array, width: list[float]) -> Array:

@@ -6,10 +6,12 @@ import errno
 import os
 import struct
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from vtkmodules.util.numpy_support import numpy_to_vtk
 from vtkmodules.vtkCommonCore import vtkStringArray
 from vtkmodules.vtkIOGeometry import vtkSTLReader, vtkSTLWriter
 from vtkmodules.vtkIOPLY import vtkPLYReader, vtkPLYWriter
@@ -21,6 +23,7 @@ from prosector.model.mesh import Mesh
 from prosector.surface.glb import read_glb, write_glb
 from prosector.surface.obj import obj_reader, write_obj
 from prosector.surface.polydata import build_mesh, to_mesh, to_polydata, update, write
+from prosector.surface.value_colors import value_colors
 
 SPACES = ("LPS", "RAS")
 """Which way x, y and z grow: to the patient's left, posterior, superior as in DICOM, or right, anterior, superior."""
@@ -39,7 +42,14 @@ def _write_ply(path: Path, mesh: Mesh, remark: str) -> None:
     writer.SetFileTypeToBinary()
     writer.SetDataByteOrderToLittleEndian()
     writer.AddComment(remark)
-    writer.SetInputData(to_polydata(mesh, with_normals=True))
+    polydata = to_polydata(mesh, with_normals=True)
+    if mesh.values is not None:
+        writer.AddComment(f"colours: {_value_words(mesh)}")
+        colors = numpy_to_vtk(value_colors(mesh), deep=True)
+        colors.SetName("colors")
+        polydata.GetPointData().AddArray(colors)
+        writer.SetArrayName("colors")
+    writer.SetInputData(polydata)
     write(writer, path)
 
 
@@ -53,8 +63,18 @@ def _write_vtp(path: Path, mesh: Mesh, remark: str) -> None:
     array.SetName(remark)  # a name stands readable in the header, a value would be compressed
     array.InsertNextValue("millimetres")
     polydata.GetFieldData().AddArray(array)
+    if mesh.values is not None:
+        values = numpy_to_vtk(mesh.values, deep=True)
+        values.SetName(f"{mesh.quantity} ({mesh.unit})")
+        polydata.GetPointData().SetScalars(values)
     writer.SetInputData(polydata)
     write(writer, path)
+
+
+def _value_words(mesh: Mesh) -> str:
+    assert mesh.values is not None
+    low, high = mesh.value_range or (float(mesh.values.min()), float(mesh.values.max()))
+    return f"{mesh.quantity} from {low:g} to {high:g} {mesh.unit}"
 
 
 def _write_glb(path: Path, mesh: Mesh, remark: str) -> None:
@@ -82,6 +102,7 @@ def write_mesh(path: str | Path, mesh: Mesh, *, space: str = "LPS") -> None:
         ``.stl`` (binary, without normals of vertices), ``.ply`` (binary), ``.obj``, ``.vtp`` or ``.glb``
         (binary glTF).
     mesh : Mesh
+        Its values, where it has some, go into VTP as they are, and into PLY and glTF as colours.
     space : str
         ``LPS``, or ``RAS`` as neuroimaging has it. Millimetres both; a comment in the file says which.
 
@@ -157,7 +178,7 @@ def _turned(mesh: Mesh, space: str) -> Mesh:
     if space == "LPS":
         return mesh
     turn = np.array([-1, -1, 1], dtype=np.float32)
-    return Mesh(mesh.vertices_lps * turn, mesh.faces, mesh.normals_lps * turn)
+    return replace(mesh, vertices_lps=mesh.vertices_lps * turn, normals_lps=mesh.normals_lps * turn)
 
 
 def _stl_size(path: Path) -> int:
@@ -179,7 +200,8 @@ def _ply_size(path: Path) -> int:
     if not end or ["format", "binary_little_endian", "1.0"] not in lines or set(counts) != {"vertex", "face"}:
         return -1
     floats = sum(line[:2] == ["property", "float"] for line in lines)
-    return len(header) + len(end) + counts["vertex"] * 4 * floats + counts["face"] * 13
+    colors = sum(line[:2] == ["property", "uchar"] for line in lines)
+    return len(header) + len(end) + counts["vertex"] * (4 * floats + colors) + counts["face"] * 13
 
 
 _SIZES: dict[str, Callable[[Path], int]] = {".stl": _stl_size, ".ply": _ply_size}
