@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import cKDTree
 
-from prosector.measurement.fragments_surface import Surface
+from prosector.measurement.fragments_surface import Surface, nearest
 from prosector.model.geometry import Array
 
 FACING = 0.75
@@ -16,11 +16,13 @@ FACING = 0.75
 ASIDE = 0.6
 """Cosine below which a surface is the side of the bone and not a face."""
 
-LEAST_POINTS = 25
+LEAST_POINTS, LEAST_INNER = 25, 10
+"""Of a face, and of a face without its rim: fewer show no plane."""
+
 RIM_VOXELS = 1.5
 """Width of the border between face and side that blur rounds off."""
 
-BAND_MM = 3.5
+BAND_MM = 2.5
 """How far along the side of the bone the step is read."""
 
 LOCAL_MM = 2.0
@@ -76,10 +78,10 @@ def find_line(a: Surface, b: Surface, reach_mm: float) -> FractureLine | None:
         normal = _flat_normal(a.points[first], normal) + _flat_normal(b.points[second], normal)
         normal /= np.linalg.norm(normal)
     first, second = _inner(a, first), _inner(b, second)
-    if min(len(first), len(second)) < LEAST_POINTS:
+    if min(len(first), len(second)) < LEAST_INNER:
         return None
     gaps, pairs = _gaps(a.points[first], b.points[second], normal)
-    if len(gaps) < LEAST_POINTS:
+    if len(gaps) < LEAST_INNER:
         return None
     on_a = a.points[first][pairs]
     tree = cKDTree(on_a)
@@ -95,14 +97,14 @@ def find_line(a: Surface, b: Surface, reach_mm: float) -> FractureLine | None:
 
 def _first_normal(a: Surface, b: Surface, reach_mm: float) -> Array | None:
     """Mean direction across, over the closest pairs that look at each other."""
-    apart, nearest = cKDTree(b.points).query(a.points, distance_upper_bound=reach_mm)
+    apart, near = nearest(cKDTree(b.points), a.points, within=reach_mm)
     there = np.flatnonzero(np.isfinite(apart))
-    opposed = (a.normals[there] * b.normals[nearest[there]]).sum(axis=1) < -0.5
+    opposed = (a.normals[there] * b.normals[near[there]]).sum(axis=1) < -0.5
     there = there[opposed]
     if len(there) < LEAST_POINTS:
         return None
-    across = a.normals[there] - b.normals[nearest[there]]
-    way = b.points[nearest[there]] - a.points[there]
+    across = a.normals[there] - b.normals[near[there]]
+    way = b.points[near[there]] - a.points[there]
     across = across[(across * way).sum(axis=1) > 0]
     if len(across) < LEAST_POINTS:
         return None
@@ -122,10 +124,10 @@ def _facing(a: Surface, b: Surface, normal: Array, reach_mm: float) -> Array:
     other = b.points[b.normals @ normal < -FACING]
     if not len(turned) or not len(other):
         return np.empty(0, dtype=np.int64)
-    apart, nearest = cKDTree(other).query(a.points[turned], distance_upper_bound=1.5 * reach_mm)
+    apart, near = nearest(cKDTree(other), a.points[turned], within=1.5 * reach_mm)
     there = np.isfinite(apart)
-    turned, nearest = turned[there], nearest[there]
-    way = other[nearest] - a.points[turned]
+    turned, near = turned[there], near[there]
+    way = other[near] - a.points[turned]
     ahead = way @ normal
     aside = np.linalg.norm(way - ahead[:, None] * normal, axis=1)
     return np.asarray(turned[(ahead > -reach_mm / 2) & (ahead < reach_mm) & (aside < reach_mm)])
@@ -135,8 +137,8 @@ def _inner(surface: Surface, face: Array) -> Array:
     """The face without its rim, which blur rounds off: points a voxel and more from the rest of the surface."""
     others = np.ones(len(surface.points), dtype=bool)
     others[face] = False
-    apart, _ = cKDTree(surface.points[others]).query(surface.points[face])
-    return np.asarray(face[apart > RIM_VOXELS * surface.step_mm[face]])
+    apart, _ = nearest(cKDTree(surface.points[others]), surface.points[face])
+    return np.asarray(face[apart > RIM_VOXELS * surface.voxel_mm])
 
 
 def _flat_normal(points: Array, along: Array) -> Array:
@@ -164,8 +166,8 @@ def _gaps(a: Array, b: Array, normal: Array) -> tuple[Array, Array]:
     """
     axes = _plane_axes(normal)
     flat_a, flat_b = a @ axes.T, b @ axes.T
-    apart, near = cKDTree(flat_b).query(flat_a, 6)
-    spacing = np.median(cKDTree(flat_b).query(flat_b, 2)[0][:, 1])
+    apart, near = nearest(cKDTree(flat_b), flat_a, 6)
+    spacing = np.median(nearest(cKDTree(flat_b), flat_b, 2)[0][:, 1])
     there = np.flatnonzero(apart[:, 2] < 3 * spacing)
     cloud = flat_b[near[there]]
     heights = (b @ normal)[near[there]]
@@ -186,8 +188,8 @@ def _areas(surface: Surface) -> Array:
 
 def _with_rim(surface: Surface, face: Array) -> Array:
     """The face's points and what lies within two voxels of them: the rounded rim."""
-    reach = 2 * float(np.median(surface.step_mm))
-    apart, _ = cKDTree(surface.points[face]).query(surface.points, distance_upper_bound=reach)
+    reach = 2 * surface.voxel_mm
+    apart, _ = nearest(cKDTree(surface.points[face]), surface.points, within=reach)
     return np.flatnonzero(np.isfinite(apart))
 
 
@@ -204,7 +206,7 @@ def _step(a: Surface, b: Surface, faces: tuple[Array, Array], normal: Array, cen
     shift, turn = np.zeros(2), 0.0
     for _ in range(30):
         back = _turned(flat_b - shift, -turn)
-        apart, near = tree.query(back)
+        apart, near = nearest(tree, back)
         fits = (m_b * m_a[near]).sum(axis=1) > 0.5
         if np.count_nonzero(fits) < LEAST_POINTS:
             return None
@@ -229,19 +231,19 @@ def _along_one(columns: Array, off: Array, axes: Array) -> Array:
 
 def _turned(points: Array, angle: float) -> Array:
     c, s = np.cos(angle), np.sin(angle)
-    return points @ np.array([[c, s], [-s, c]])
+    return np.asarray(points @ np.array([[c, s], [-s, c]]))
 
 
 def _outline(surface: Surface, face: Array, outward: Array) -> tuple[Array, Array]:
     """Points of the bone's side next to a face, carried along the side to the face's plane, and the side's normals.
 
-    The rim itself is rounded by the scanner's blur, so points start a voxel and a half behind the face.
+    The rim itself is rounded by the scanner's blur, so points start a voxel behind the face.
     """
     height = (surface.points - surface.points[face].mean(axis=0)) @ outward
-    rim = RIM_VOXELS * float(np.median(surface.step_mm[face]))
+    rim = surface.voxel_mm
     lean = surface.normals @ outward
     band = (height < -rim) & (height > -rim - BAND_MM) & (np.abs(lean) < ASIDE)
-    apart, _ = cKDTree(surface.points[face]).query(surface.points, distance_upper_bound=2 * (BAND_MM + rim))
+    apart, _ = nearest(cKDTree(surface.points[face]), surface.points, within=2 * (BAND_MM + rim))
     band = np.flatnonzero(band & np.isfinite(apart))
     side = surface.normals[band]
     up = outward - lean[band, None] * side

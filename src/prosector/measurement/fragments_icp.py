@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import cKDTree
 
+from prosector.measurement.fragments_surface import nearest
 from prosector.model.geometry import Array
 
 MOST_POINTS, MOST_STEPS = 3000, 60
@@ -106,16 +107,16 @@ def _iterate(
     for _ in range(most):
         moved = points @ matrix[:3, :3].T + matrix[:3, 3]
         turned = normals @ matrix[:3, :3].T
-        apart, nearest = tree.query(moved)
-        fits = (turned * target_normals[nearest]).sum(axis=1) > 0.3
+        apart, near = nearest(tree, moved)
+        fits = (turned * target_normals[near]).sum(axis=1) > 0.3
         apart = np.where(fits, apart, np.inf)
         limit = np.quantile(apart, keep, method="lower")
         chosen = np.flatnonzero(np.isfinite(apart) & (apart <= limit))
         if len(chosen) < max(12, 0.2 * len(points)):
             return matrix, np.inf, 0.0
         share = len(chosen) / len(points)
-        n = target_normals[nearest[chosen]]
-        off = ((target[nearest[chosen]] - moved[chosen]) * n).sum(axis=1)
+        n = target_normals[near[chosen]]
+        off = ((target[near[chosen]] - moved[chosen]) * n).sum(axis=1)
         residual = float(np.sqrt(np.mean(off**2)))
         pivot = moved[chosen].mean(axis=0)
         arms = (moved[chosen] - pivot) / size

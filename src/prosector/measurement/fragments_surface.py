@@ -46,17 +46,26 @@ class Surface:
         Size of the voxels along each normal.
     seen : (n,) bool array
         Where the values show the border; elsewhere it lies where it was labelled.
+    voxel_mm : float
+        Side of a cube of a voxel's volume.
     """
 
     mesh: Mesh
     normals: Array
     step_mm: Array
     seen: Array
+    voxel_mm: float
 
     @property
     def points(self) -> Array:
         """(n, 3) float64 points, LPS mm."""
         return np.asarray(self.mesh.vertices_lps, dtype=np.float64)
+
+
+def nearest(tree: cKDTree, points: Array, count: int = 1, within: float = np.inf) -> tuple[Array, Array]:
+    """Distances of the ``count`` points of a tree nearest to each point, and their numbers; infinite beyond."""
+    apart, number = tree.query(points, count, distance_upper_bound=within)
+    return np.asarray(apart), np.asarray(number)
 
 
 def find_surface(labels: LabelMap, segment: str, volume: Volume | None) -> Surface:
@@ -78,12 +87,12 @@ def find_surface(labels: LabelMap, segment: str, volume: Volume | None) -> Surfa
     """
     mesh = border_mesh(fill_segment(labels, segment))
     points = mesh.vertices_lps.astype(np.float64)
-    tree = cKDTree(points)
-    near = tree.query(points, min(NEIGHBOURS, len(points)))[1].reshape(len(points), -1)
+    near = nearest(cKDTree(points), points, min(NEIGHBOURS, len(points)))[1].reshape(len(points), -1)
     normals = _averaged(mesh.normals_lps.astype(np.float64), near)
     step = 1 / np.linalg.norm(normals @ labels.geometry.inverse[:3, :3].T, axis=1)
+    voxel_mm = float(np.cbrt(labels.geometry.voxel_volume_mm3))
     if volume is None:
-        return Surface(mesh, normals, step, np.zeros(len(points), dtype=bool))
+        return Surface(mesh, normals, step, np.zeros(len(points), dtype=bool), voxel_mm)
     volume.geometry.require_same(labels.geometry, "the segmentation")
     offset = _offsets(points, normals, step, volume, _outside_level(labels, volume))
     seen = np.isfinite(offset)
@@ -91,7 +100,7 @@ def find_surface(labels: LabelMap, segment: str, volume: Volume | None) -> Surfa
     smooth = np.median(offset[near[:, :7]], axis=1)  # one profile in noise may find a neighbour's edge
     offset = np.where(np.abs(offset - smooth) > step, smooth, offset)
     moved = Mesh((points + offset[:, None] * normals).astype(np.float32), mesh.faces, normals.astype(np.float32))
-    return Surface(moved, _fitted_normals(moved.vertices_lps, normals, near), step, seen)
+    return Surface(moved, _fitted_normals(moved.vertices_lps, normals, near), step, seen, voxel_mm)
 
 
 def _averaged(normals: Array, near: Array) -> Array:
