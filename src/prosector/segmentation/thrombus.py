@@ -26,6 +26,9 @@ SMOOTH_MM = 1.0
 """Standard deviation of the values that are compared: thrombus and its surroundings differ by little more than
 the noise."""
 
+MIXED_MM = 2.0 * SMOOTH_MM
+"""So far beside the lumen smoothed values hold some blood: what lies between lumen and thrombus is thrombus."""
+
 NECK_MM = 1.5
 """Necks thinner than twice this are not grown through: the wall of bowel, a vein, a muscle that touches."""
 
@@ -80,13 +83,13 @@ def grow_thrombus(
     matrix = volume.geometry.affine[:3, :3]
     box = _box(lumen.labels > 0, matrix, max_distance_mm)
     inside = np.ascontiguousarray(lumen.labels[box] > 0).view(np.uint8)
-    soft = _soft(volume, box, low_hu, high_hu)
-    soft |= grow(inside, matrix, 2.0 * SMOOTH_MM)  # smoothing mixes blood into what lies beside it
-    soft &= grow(inside, matrix, max_distance_mm)
-    soft &= inside ^ 1
-    solid = opened(soft, matrix, neck_mm) if neck_mm > 0 else soft
+    above, below = _between(volume, box, low_hu, high_hu)
+    soft = above & below & grow(inside, matrix, max_distance_mm) & (inside ^ 1)
+    beside = grow(inside, matrix, MIXED_MM) & (inside ^ 1)
+    solid = opened(soft | beside | inside, matrix, neck_mm) & soft if neck_mm > 0 else soft
     index = np.rint(volume.geometry.to_index(points)).astype(int) - [s.start for s in box]
     grown = closed(_touched(solid, index, matrix), matrix, SMOOTH_MM) & soft
+    grown |= grow(grown, matrix, MIXED_MM) & beside & above
     if not grown.any():
         raise EmptyResultError(
             f"no thrombus at the seeds: no value from {low_hu:g} to {high_hu:g} within {max_distance_mm:g} mm of the "
@@ -129,8 +132,8 @@ def _box(mask: Array, matrix: Array, margin_mm: float) -> tuple[slice, slice, sl
     return box[0], box[1], box[2]
 
 
-def _soft(volume: Volume, box: tuple[slice, slice, slice], low: float, high: float) -> Array:
-    """uint8 mask of smoothed values between the bounds, in a box."""
+def _between(volume: Volume, box: tuple[slice, slice, slice], low: float, high: float) -> tuple[Array, Array]:
+    """uint8 masks of smoothed values at or above the lower bound, and at or below the upper one, in a box."""
     voxels = np.ascontiguousarray(volume.voxels[box])
     shape = voxels.shape
     steps, _, _ = prepare(volume.geometry.affine[:3, :3], SMOOTH_MM)
@@ -138,7 +141,7 @@ def _soft(volume: Volume, box: tuple[slice, slice, slice], low: float, high: flo
     smooth = np.empty((*shape[:2], shape[2] + 2), dtype=np.float32)
     smoothing.smooth_slab(voxels, 0, limits, steps, np.empty(shape, dtype=np.float32), smooth)
     values = smooth[:, :, 1:-1]
-    return np.asarray((values >= low) & (values <= high)).view(np.uint8)
+    return np.asarray(values >= low).view(np.uint8), np.asarray(values <= high).view(np.uint8)
 
 
 def _touched(solid: Array, index: Array, matrix: Array) -> Array:

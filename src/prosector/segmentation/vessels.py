@@ -50,6 +50,9 @@ their blood, and in time of flight slow ones stay darker."""
 LIKE_A_TUBE = (0.25, 0.6)
 """Vesselness (Jerman, with the volume's contrast) of what belongs to a tube, and of what starts one."""
 
+BESIDE_MM = 1.2
+"""So far around bone, and in the next voxels at least, values are averages of bone and tissue and look like blood."""
+
 BRIGHTEST = 2.5
 """What exceeds the tissue by more than so many times the contrast is calcium or metal."""
 
@@ -189,9 +192,10 @@ def _excluded(volume: Volume, labels: LabelMap | None) -> Array:
     mask = _bone(volume) if labels is None else np.ascontiguousarray(labels.labels > 0).view(np.uint8)
     wide = mask
     if mask.any():
-        cross = np.array([[0, 0, 0], *np.eye(3), *-np.eye(3)], dtype=np.int64)
+        touching = np.stack(np.meshgrid(*[(-1, 0, 1)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
+        beside = np.concatenate([touching, ball_offsets(volume.geometry.affine[:3, :3], BESIDE_MM)])
         wide = np.empty_like(mask)
-        morphology.dilate(mask, cross, wide)
+        morphology.dilate(mask, np.unique(beside, axis=0).astype(np.int64), wide)
     out = np.asarray(2 * wide - mask, dtype=np.uint8)
     if volume.is_hounsfield:
         out[_outside(volume)] = 1
