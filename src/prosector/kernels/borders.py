@@ -64,12 +64,14 @@ def count_votes(
     """The labels below ``count`` that weigh most in the ball around each of the (n, 3) voxels, heaviest first.
 
     Outputs are (n, CANDIDATES); unused places hold label −1. Equal weights go to the lower label.
+    All ``weights`` are above 0.
     """
     total = voxels.shape[0]
     for chunk in prange((total + CHUNK - 1) // CHUNK):
         votes = np.zeros(count, dtype=np.float64)
+        met = np.empty(count, dtype=np.int32)
         for n in range(chunk * CHUNK, min(total, (chunk + 1) * CHUNK)):
-            votes[:] = 0.0
+            some = 0
             for m in range(offsets.shape[0]):
                 k = voxels[n, 0] + offsets[m, 0]
                 j = voxels[n, 1] + offsets[m, 1]
@@ -77,13 +79,20 @@ def count_votes(
                 if 0 <= k < labels.shape[0] and 0 <= j < labels.shape[1] and 0 <= i < labels.shape[2]:
                     label = labels[k, j, i]
                     if label < count:
+                        if votes[label] == 0.0:
+                            met[some] = label
+                            some += 1
                         votes[label] += weights[m]
             for place in range(CANDIDATES):
                 best = -1
-                for label in range(count):
-                    if votes[label] > 0.0 and (best < 0 or votes[label] > votes[best]):
+                for n_met in range(some):
+                    label = met[n_met]
+                    more = best < 0 or votes[label] > votes[best] or (votes[label] == votes[best] and label < best)
+                    if votes[label] > 0.0 and more:
                         best = label
                 out_label[n, place] = best
                 out_score[n, place] = votes[best] if best >= 0 else 0.0
                 if best >= 0:
                     votes[best] = 0.0
+            for n_met in range(some):
+                votes[met[n_met]] = 0.0

@@ -78,7 +78,7 @@ def smooth_partition(index: Array, count: int, matrix: Array, radius_mm: float) 
     weights = 1 - (distances / (radius_mm * 1.001)) ** 2
     border = np.empty(index.shape, dtype=np.uint8)
     borders.find_borders(index, border)
-    voxels = np.argwhere(grown(border, matrix, radius_mm) & (index < count))
+    voxels = np.argwhere(grown(border, matrix, radius_mm) & (index < count)).astype(np.int32)
     labels = np.empty((len(voxels), borders.CANDIDATES), dtype=np.int32)
     scores = np.empty(labels.shape)
     borders.count_votes(index, count, voxels, offsets, weights, labels, scores)
