@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import ours, vtk_peers
-from benchmarks.ours import INTERACTIVE, OURS
+from benchmarks.ours import OURS
 from benchmarks.scenes import Scene, scene
 
 FRAMES = 36
@@ -19,14 +19,13 @@ FRAMES = 36
 def runs(found: Scene, size: int, frames: int = FRAMES) -> dict[str, Callable[[], Any]]:
     """Each renders a rotation and writes it; without an encoder (PyAV) the frames only."""
     cameras = [found.camera("anterior", size, n * 360.0 / frames) for n in range(frames)]
-    quick = ours.interactive("mip")
 
     def with_ours(draw: ours.Draw) -> Callable[[], None]:
         return lambda: encode(np.stack([draw(found, camera, size) for camera in cameras]))
 
     made: dict[str, Callable[[], Any]] = {OURS: with_ours(ours.mip)}
-    if quick is not None:
-        made[INTERACTIVE] = with_ours(quick)
+    for name, draw in ours.QUICK["mip"].items():
+        made[name] = with_ours(draw)
     if vtk_peers.can_render() and found.volume.geometry.is_orthogonal:
         view = vtk_peers.VolumeView(found, size, method="mip")
 

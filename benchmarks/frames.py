@@ -47,9 +47,8 @@ def steady(found: Scene, method: str, size: int, view: str, views: dict[str, Any
     """Frames of a turning volume; everything that can be kept is kept."""
     turning = _Turning(found, view, size)
     runs: Runs = {OURS: lambda: ours.DRAW[method](found, turning(OURS), size)}
-    quick = ours.interactive(method)
-    if quick is not None:
-        runs[INTERACTIVE] = lambda: quick(found, turning(INTERACTIVE), size)
+    for name, draw in ours.QUICK[method].items():
+        runs[name] = lambda name=name, draw=draw: draw(found, turning(name), size)
     for name, window in views.items():
         runs[name] = lambda name=name, window=window: window.render(turning(name))
     return runs
@@ -74,9 +73,7 @@ def stills(found: Scene, method: str, size: int, view: str, views: dict[str, Any
     """Pixels of each renderer, of the same camera."""
     camera = found.camera(view, size)
     made = {OURS: ours.DRAW[method](found, camera, size)}
-    quick = ours.interactive(method)
-    if quick is not None:
-        made[INTERACTIVE] = quick(found, camera, size)
+    made |= {name: draw(found, camera, size) for name, draw in ours.QUICK[method].items()}
     for name, window in views.items():
         window.render(camera)
         made[name] = window.pixels()

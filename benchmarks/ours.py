@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import importlib
-import inspect
 from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 
 from benchmarks.scenes import Scene
-from prosector import Camera, Rendering
+from prosector import Camera, Renderer
+from prosector.rendering.interactive import project_interactive, project_within
 from prosector.rendering.isosurface import render_surface
 from prosector.rendering.projection import project
 from prosector.rendering.volume import render_volume
@@ -20,6 +20,7 @@ Draw = Callable[[Scene, Camera, int], np.ndarray]
 
 OURS = "prosector"
 INTERACTIVE = "prosector interactive"
+SHEARED = "prosector shear-warp"
 
 
 def mip(scene: Scene, camera: Camera, size: int) -> np.ndarray:
@@ -38,23 +39,29 @@ DRAW: dict[str, Draw] = {"mip": mip, "volume": volume, "surface": surface}
 """The ``still`` tier: exact, what is archived."""
 
 
-def interactive(method: str) -> Draw | None:
-    """The quick tier of a method, where there is one."""
-    functions = {"mip": project, "volume": render_volume, "surface": render_surface}
-    if "tier" not in inspect.signature(functions[method]).parameters:
-        return None
+WITHIN = 25.0
+"""Hounsfield units that an interactive maximum may fall short by: four grey levels of the bone window."""
 
-    def draw(scene: Scene, camera: Camera, size: int) -> np.ndarray:
-        made: Rendering
-        if method == "mip":
-            made = project(scene.volume, camera, (size, size), "mip", scene.window, tier="interactive")
-        elif method == "volume":
-            made = render_volume(scene.volume, camera, (size, size), scene.transfer, tier="interactive")
-        else:
-            made = render_surface(scene.volume, camera, (size, size), scene.level, tier="interactive")
-        return made.pixels
 
-    return draw
+def bounded_mip(scene: Scene, camera: Camera, size: int) -> np.ndarray:
+    return project_within(scene.volume, camera, (size, size), "mip", WITHIN, scene.window).pixels
+
+
+def sheared_mip(scene: Scene, camera: Camera, size: int) -> np.ndarray:
+    return project_interactive(scene.volume, camera, (size, size), "mip", scene.window).pixels
+
+
+def rough_volume(scene: Scene, camera: Camera, size: int) -> np.ndarray:
+    """The first frame of a progressive renderer; what it keeps of a volume is kept with the volume."""
+    return next(Renderer(scene.volume, scene.transfer).frames(camera, (size, size))).pixels
+
+
+QUICK: dict[str, dict[str, Draw]] = {
+    "mip": {INTERACTIVE: bounded_mip, SHEARED: sheared_mip},
+    "volume": {INTERACTIVE: rough_volume},
+    "surface": {},
+}
+"""The ``interactive`` tiers of a method."""
 
 
 def mesh(scene: Scene) -> tuple[int, int]:

@@ -29,6 +29,26 @@ def ray(camera: Camera, size: tuple[int, int], row: int, column: int) -> tuple[A
     return eye, (pixel - eye) / np.linalg.norm(pixel - eye)
 
 
+def half_spaces(region: Region | None) -> list[tuple[Array, Array]]:
+    """A point and the normal of everything that cuts; normals point to what is kept."""
+    if region is None:
+        return []
+    kept = [(np.array(p.point_lps), np.array(p.normal_lps)) for p in region.planes]
+    if region.crop_low_lps is not None:
+        kept += [(np.array(region.crop_low_lps), axis) for axis in np.eye(3)]
+        kept += [(np.array(region.crop_high_lps), -axis) for axis in np.eye(3)]
+    return kept
+
+
+def face(region: Region | None, start: Array, direction: Array, low: float) -> Array | None:
+    """Normal of the cut at which a ray begins; None where it begins at the border of the grid or at the eye."""
+    for point, normal in half_spaces(region):
+        slope = direction @ normal
+        if slope > 0 and abs(-(start - point) @ normal / slope - low) < 1e-9:
+            return normal
+    return None
+
+
 def interval(
     volume: Volume, camera: Camera, region: Region | None, start: Array, direction: Array
 ) -> tuple[float, float]:
@@ -36,13 +56,7 @@ def interval(
     low, high = reference.interval(volume, start, direction)
     if camera.view_angle_deg > 0:
         low = max(low, 0.0)
-    kept = []
-    if region is not None:
-        kept = [(np.array(p.point_lps), np.array(p.normal_lps)) for p in region.planes]
-        if region.crop_low_lps is not None:
-            kept += [(np.array(region.crop_low_lps), axis) for axis in np.eye(3)]
-            kept += [(np.array(region.crop_high_lps), -axis) for axis in np.eye(3)]
-    for point, normal in kept:
+    for point, normal in half_spaces(region):
         height, slope = (start - point) @ normal, direction @ normal
         if slope > 0:
             low = max(low, -height / slope)
@@ -118,6 +132,7 @@ def composite(
         low, high = interval(volume, camera, region, start, direction)
         if not low < high:
             continue
+        cut = face(region, start, direction, low)
         distances = reference.knots(low, high, step)
         points = volume.geometry.to_index(start + np.outer(distances, direction))
         values = [reference.sample(volume.voxels, p) for p in points]
@@ -144,7 +159,9 @@ def composite(
             total = sum(factors[style](magnitude) * part for style, part in parts.items())
             if total[0] == 0:
                 continue
-            factor, highlight = lit(shading, camera, direction, gradient)
+            depth = distances[n] + where * length - low
+            normal = cut if cut is not None and depth < 2 * step else gradient
+            factor, highlight = lit(shading, camera, direction, normal)
             alpha = left * (1 - np.exp(-total[0] / (ends[1] - ends[0]) * length * share))
             color += alpha * (total[2:] / total[0] * factor + highlight)
             left -= alpha

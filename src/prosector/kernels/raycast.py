@@ -25,6 +25,7 @@ from prosector.kernels.optics import (
     style_of,
 )
 from prosector.kernels.rays import (
+    LEVEL,
     brick_of,
     grid_of,
     inverse_of,
@@ -46,6 +47,10 @@ OPAQUE = 1.0 / 512
 half a grey level at most."""
 
 
+CUT_STEPS = 2.0
+"""So far behind a cut the face of the cut is lit: one voxel, where it is shortest."""
+
+
 @leaf
 def back(position, pace, steps):  # type: ignore[no-untyped-def]
     """The position so many steps before another one on a ray; ``pace`` in fixed point, as floats."""
@@ -54,6 +59,25 @@ def back(position, pace, steps):  # type: ignore[no-untyped-def]
         position[1] - np.int64(steps * pace[1]),
         position[2] - np.int64(steps * pace[2]),
     )
+
+
+@leaf
+def cut_of(ray, planes, to_lps):  # type: ignore[no-untyped-def]
+    """Up to which step a ray is at the face of a cut, and the normal of that face (unit, LPS).
+
+    At a cut the gradient says nothing of the face, which is not in the data.
+    """
+    origin, step = ray[0], ray[1]
+    end, normal = -np.inf, (0.0, 0.0, 0.0)
+    for n in range(planes.shape[0]):
+        a, b, c = planes[n, 0], planes[n, 1], planes[n, 2]
+        height = a * origin[0] + b * origin[1] + c * origin[2] + planes[n, 3]
+        slope = a * step[0] + b * step[1] + c * step[2]
+        if slope >= LEVEL and -height / slope >= ray[4]:
+            x, y, z = to_patient(to_lps, (a, b, c))
+            inverse = 1.0 / np.sqrt(x * x + y * y + z * z)
+            end, normal = ray[4] + CUT_STEPS, (x * inverse, y * inverse, z * inverse)
+    return end, normal
 
 
 @leaf
@@ -69,8 +93,8 @@ def share_and_style(masks, grid, middle):  # type: ignore[no-untyped-def]
 
 
 @leaf
-def shade(scene, position, value):  # type: ignore[no-untyped-def]
-    """Gradient table row, and light (six factors as ``illuminate`` gives), at a position."""
+def shade(scene, t, position, value):  # type: ignore[no-untyped-def]
+    """Gradient table row, and light (six factors as ``illuminate`` gives), at a position ``t`` steps along a ray."""
     flat, grid, scale = scene[0], scene[1], scene[3]
     to_lps, lamps, gloss, light = scene[4]
     gx, gy, gz = to_patient(to_lps, gradient_any(flat, grid, position, value))
@@ -80,6 +104,8 @@ def shade(scene, position, value):  # type: ignore[no-untyped-def]
         inverse = 1.0 / np.sqrt(square)
         magnitude = square * inverse
         normal = (gx * inverse, gy * inverse, gz * inverse)
+    if t < scene[8][0]:
+        normal = scene[8][1]
     arriving = (1.0, 1.0)
     if light.size > 2:
         arriving = arriving_at(light, (scale[6], scale[7], scale[8]), position)
@@ -88,11 +114,12 @@ def shade(scene, position, value):  # type: ignore[no-untyped-def]
 
 
 @leaf
-def composite_segment(scene, position, length, values, seen):  # type: ignore[no-untyped-def]
+def composite_segment(scene, position, span, values, seen):  # type: ignore[no-untyped-def]
     """Add one segment to (r, g, b, light left).
 
-    position : of its far end; length : in steps; values : at its two ends.
+    position : of its far end; span : steps along the ray at its two ends; values : there.
     """
+    length = span[1] - span[0]
     grid, (table, factors), scale = scene[1], scene[2], scene[3]
     ends = segment_ends(table[1], scale, values[0], values[1])
     share, style = 1.0, np.int64(0)
@@ -114,7 +141,8 @@ def composite_segment(scene, position, length, values, seen):  # type: ignore[no
     if scene[4][2].shape[1] > 1:
         where = min(max((moment - ends[0] * depth) * inverse, 0.0), 1.0)
         value = np.float32(values[0] + np.float32(where) * (values[1] - values[0]))
-        x, lit = shade(scene, back(position, scene[7], (1.0 - where) * length), value)
+        rest = (1.0 - where) * length
+        x, lit = shade(scene, span[1] - rest, back(position, scene[7], rest), value)
     part, opening = width * inverse, 1.0
     if style == MIXED:
         mixed, red, green, blue = mixed_color(table, scene[5][1], grid, middle, ends, factors, x)
@@ -173,7 +201,7 @@ def cast_clamped(scene, bits, ray, run, state, seen):  # type: ignore[no-untyped
                 have = True
             after = sample_any(flat, grid, position)
             if have and is_bright(flat, scene[3], before, after):
-                seen = composite_called(scene, position, t - t_before, (before, after), seen)
+                seen = composite_called(scene, position, (t_before, t), (before, after), seen)
                 if not seen[3] > OPAQUE:
                     break
             t_before, before, have = t, after, True
@@ -200,7 +228,7 @@ def cast_inside(scene, bits, ray, run, state, seen):  # type: ignore[no-untyped-
                 have = True
             after = sample_inside(flat, grid, (x, y, z))
             if have and is_bright(flat, scene[3], before, after):
-                seen = composite_segment(scene, (x, y, z), np.float64(m) - t_before, (before, after), seen)
+                seen = composite_segment(scene, (x, y, z), (t_before, np.float64(m)), (before, after), seen)
                 if not seen[3] > OPAQUE:
                     break
             t_before, before, have = np.float64(m), after, True
@@ -266,7 +294,8 @@ def cast_tile(number, voxels, leap, bits, frame, planes, tables, scale, shading,
             if ray[4] < ray[5]:
                 view = view_direction(frame, row, column)
                 pace = (np.float64(ray[3][0]), np.float64(ray[3][1]), np.float64(ray[3][2]))
-                scene = (flat, grid, flat_tables, scale, shading, flat_masks, view, pace)
+                cut = cut_of(ray, planes, shading[0])
+                scene = (flat, grid, flat_tables, scale, shading, flat_masks, view, pace, cut)
                 seen = cast(scene, leap, bits, ray, inverse_of(ray[1]), whole_inside(ray, voxels.shape))
             out[row, column, 0] = seen[0]
             out[row, column, 1] = seen[1]
