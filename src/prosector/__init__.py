@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from prosector.pipeline.export import write_value as write_value
     from prosector.pipeline.run import run as run
     from prosector.pipeline.run import run_operation as run_operation
+    from prosector.pipeline.source import read_labels as read_labels
     from prosector.pipeline.source import read_volume as read_volume
     from prosector.rendering.renderer import Renderer as Renderer
 
@@ -44,6 +45,7 @@ _HOMES = {
     "Volume": "prosector.model.volume",
     "Window": "prosector.model.window",
     "fit_camera": "prosector.model.camera",
+    "read_labels": "prosector.pipeline.source",
     "read_series": "prosector.dicom.read",
     "read_volume": "prosector.pipeline.source",
     "run": "prosector.pipeline.run",

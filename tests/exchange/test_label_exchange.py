@@ -5,7 +5,6 @@ from __future__ import annotations
 import bz2
 import gzip
 import subprocess
-from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -14,6 +13,7 @@ import numpy as np
 import pytest
 import SimpleITK
 from nibabel.nifti1 import Nifti1Extension
+from pydicom.sr.codedict import codes
 
 from prosector.dicom.read import read_series
 from prosector.errors import FileFormatError, GeometryError, ParameterError, UnknownNameError
@@ -305,7 +305,9 @@ def test_every_class_has_a_structure_with_its_side():
         assert row.modifier == (LEFT if "left" in name else RIGHT if "right" in name else None), name
     assert plain_name("Left_Femur") == plain_name("femur left") == "left femur"
     assert all(plain_name(name) == name for name in STRUCTURES if not name.startswith(("left upper", "right upper")))
-    assert max(Counter(row.name for row in STRUCTURES.values()).values()) == 1
+    for ours, theirs in ((LEFT, codes.cid244.Left), (RIGHT, codes.cid244.Right)):
+        assert (ours.value, ours.scheme, ours.meaning) == (theirs.value, theirs.scheme_designator, theirs.meaning)
+    assert all(name == row.name for name, row in STRUCTURES.items())
 
 
 @pytest.mark.real_data
