@@ -147,6 +147,8 @@ def _from_values(values: Array, mask: Array, others: Array, geometry: Geometry, 
     typical = float(np.median(contrast[usable])) if usable.any() else 0.0
     least = max(LEAST_CONTRAST_SHARE * abs(typical), LEAST_CONTRAST_TO_NOISE * noise, 1e-6)
     usable &= (contrast * np.sign(typical)) >= least
+    beyond = grown(mask, tuple(n + 1 for n in near)) & ~mask & ~shell
+    usable &= ~_continued(values, (inside, outside), beyond & ~others, near)
     if not usable.any():
         doubt = "values inside and around it hardly differ: its border is where it was drawn, to the voxel"
         return Filling(_smoothed(mask), mask, geometry, start, warnings=(doubt,))
@@ -176,6 +178,15 @@ def grown(mask: Array, reach: tuple[int, ...]) -> Array:
     for axis, n in enumerate(reach):
         wide = ndimage.maximum_filter1d(wide, 2 * n + 1, axis=axis, mode="nearest")
     return np.asarray(wide.astype(bool))
+
+
+def _continued(values: Array, levels: tuple[Array, Array], beyond: Array, near: tuple[int, ...]) -> Array:
+    """Where what looks like the segment goes on past its border: around voxels beyond it that are as inside."""
+    inside, outside = levels
+    contrast = inside - outside
+    part = np.divide(values - outside, contrast, out=np.zeros_like(values), where=np.abs(contrast) > 1e-6)
+    alike = ndimage.uniform_filter(np.clip(np.nan_to_num(part), -1, 2), 3) > 0.5
+    return grown(beyond & alike, tuple(n + 1 for n in near))
 
 
 def _brightest(values: Array, trust: Array, layers: tuple[Array, Array], width: list[float], outside: Array) -> Array:

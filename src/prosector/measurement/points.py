@@ -117,7 +117,13 @@ def _checked(points_lps: ArrayLike, what: str, least: int, most: int | None = No
     points = np.asarray(points_lps, dtype=np.float64)
     points = points.reshape(-1, 3) if points.size % 3 == 0 else points
     wanted = f"{least}" if most == least else f"{least} or more" if most is None else f"{least} to {most}"
-    if points.ndim != 2 or len(points) < least or len(points) > (most or len(points)) or not np.isfinite(points).all():
+    if (
+        points.ndim != 2
+        or points.shape[1] != 3
+        or len(points) < least
+        or len(points) > (most or len(points))
+        or not np.isfinite(points).all()
+    ):
         raise ParameterError(f"a {what} needs {wanted} points of three finite numbers (LPS, mm)")
     return points
 
