@@ -1,14 +1,21 @@
 """Working in a case: source, runs, decisions, corrections, logging out."""
 
+from dataclasses import replace
+
+import pydicom
 import pytest
 
 from prosector.case.decisions import correct, decide, log_out, write_text_field
 from prosector.case.folder import create_case, read_case
-from prosector.case.runs import path_sha256, run_in_case
+from prosector.case.keys import is_signed
+from prosector.case.runs import path_sha256, run_in_case, supervised_text
 from prosector.case.sessions import current_session, log_in
 from prosector.case.source import add_source, changed_files, read_source
-from prosector.errors import CaseError, UnknownNameError
+from prosector.errors import CaseError, NotPermittedError, RecipeError, UnknownNameError
+from prosector.model.digest import digest
 from prosector.pipeline.recipes import parse_recipe
+from prosector.pipeline.run import run_operation
+from prosector.pipeline.source import read_labels
 
 PASSPHRASE = "correct horse battery staple"
 SIZE = {"width": 64, "height": 64}
@@ -72,6 +79,49 @@ def test_a_run_is_recorded_with_its_files(case, doctor):
     second, _ = run_in_case(case, RECIPE)
     assert second.data["run"] == "run-0002"
     assert second.actor.role == "program"
+
+
+def test_a_run_is_supervised_where_a_physician_is_logged_in(case, doctor, technologist):
+    tom = log_in("tom", PASSPHRASE)
+    alone, _ = run_in_case(case, RECIPE, session=tom)
+    assert alone.data["supervisor"] == {}
+    event, result = run_in_case(case, RECIPE, session=tom, supervisor=doctor)
+    seal = event.data["supervisor"]
+    assert seal["person"] == "ada"
+    assert is_signed(doctor.session_key, seal["signature"], supervised_text(seal["trace_sha256"], doctor.id))
+    assert result.trace.supervised
+    assert result.trace.steps[0].parameters["supervised"] is True
+    state = read_case(case)
+    before, after = (state.outputs[f"run-000{n}/bone.png"] for n in (1, 2))
+    assert before.value_sha256 != after.value_sha256  # the mark is gone
+    said = [pydicom.dcmread(case / state.outputs[f"run-000{n}/mip.dcm"].file).DerivationDescription for n in (1, 2)]
+    assert ["Not made under physician supervision" in words for words in said] == [True, False]
+    assert {s.person["id"] for s in state.sessions} == {"ada", "tom"}
+    with pytest.raises(NotPermittedError, match="a physician supervises"):
+        run_in_case(case, RECIPE, session=doctor, supervisor=tom)
+
+
+def test_no_recipe_says_by_itself_that_it_was_supervised(case, doctor):
+    step = replace(RECIPE.steps[0], parameters={**SIZE, "supervised": True})
+    with pytest.raises(RecipeError, match="by nothing else"):
+        run_in_case(case, replace(RECIPE, steps=(step, RECIPE.steps[1])), session=doctor)
+
+
+def test_given_labels_are_kept(case, doctor, small_ct):
+    body = run_operation("segment-body", {"volume": read_source(case)})
+    recipe = parse_recipe(
+        {
+            "name": "inside",
+            "inputs": {"labels": "LabelMap"},
+            "steps": [{"id": "k", "operation": "keep-inside", "inputs": {"volume": "source", "labels": "labels"}}],
+        }
+    )
+    event, _ = run_in_case(case, recipe, session=doctor, given={"labels": body})
+    row = event.data["given"]["labels"]
+    assert path_sha256(case / row["file"]) == row["sha256"]
+    assert (
+        digest(read_labels(case / row["file"], read_source(case))) == event.data["trace"]["inputs"]["labels"]["sha256"]
+    )
 
 
 def test_decisions_name_what_is_there(case, doctor):

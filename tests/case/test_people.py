@@ -97,17 +97,17 @@ def test_a_session_is_certified_by_the_persons_key(doctor, physician):
 
 def test_a_session_is_kept_between_processes_and_expires(doctor, workstation, monkeypatch):
     assert current_session() == doctor
-    assert (workstation / "session.json").stat().st_mode & 0o077 == 0
-    kept = json.loads((workstation / "session.json").read_text())
+    assert (workstation / "sessions" / "ada.json").stat().st_mode & 0o077 == 0
+    kept = json.loads((workstation / "sessions" / "ada.json").read_text())
     for name, age in (("used", sessions.IDLE), ("expires", timedelta(0))):
         old = {**kept, name: (datetime.now(UTC) - age).isoformat()}
-        (workstation / "session.json").write_text(json.dumps(old))
+        (workstation / "sessions" / "ada.json").write_text(json.dumps(old))
         assert current_session() is None
-        assert not (workstation / "session.json").exists()
+        assert not (workstation / "sessions" / "ada.json").exists()
 
 
 def test_a_torn_session_file_logs_nobody_in(doctor, workstation):
-    (workstation / "session.json").write_text('{"id": "x"')
+    (workstation / "sessions" / "ada.json").write_text('{"id": "x"')
     assert current_session() is None
     with pytest.raises(NotPermittedError, match="prosector login"):
         require_session()
@@ -117,3 +117,15 @@ def test_a_session_has_a_role(technologist):
     log_in("tom", PASSPHRASE)
     with pytest.raises(NotPermittedError, match="for a physician; logged in is a technologist"):
         require_session("physician")
+
+
+def test_a_technologist_works_while_the_physician_is_logged_in(doctor, technologist):
+    tom = log_in("tom", PASSPHRASE)
+    assert current_session() == tom
+    assert current_session("ada") == doctor
+    assert sessions.supervising_session() == doctor
+    assert require_session("physician", person_id="ada") == doctor
+    sessions.forget_session(doctor)
+    assert sessions.supervising_session() is None
+    with pytest.raises(NotPermittedError, match="'ada' is not logged in"):
+        require_session(person_id="ada")

@@ -134,5 +134,5 @@ def log_out(session: Session, reason: str = "logged out") -> tuple[Path, ...]:
             record(place, "session-ended", {"session": session.id, "reason": reason}, session=session)
         except CaseError:
             lost.append(place)
-    forget_session()
+    forget_session(session)
     return tuple(lost)

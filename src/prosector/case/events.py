@@ -62,7 +62,8 @@ KINDS: Mapping[str, Kind] = {
         Kind("session-started", "session started", ("session", "person", "public_key", "session_key", "certificate")),
         Kind("session-ended", "session ended", ("session", "reason")),
         # run (id, "run-0001"), recipe, trace (its JSON), outputs [{id "run-0001/FILE", file, step, kind, sha256 (of the
-        # file), value_sha256, sop_class_uid, sop_instance_uid, method}], operator (person id or "")
+        # file), value_sha256, sop_class_uid, sop_instance_uid, method}], operator (person id or ""), given {name:
+        # {file, sha256}}, supervisor {person, session, trace_sha256, signature} or {}
         Kind("run-done", "images computed", ("run", "recipe", "trace", "outputs")),
         # element: see ELEMENTS; what: crop, clip, slab, voi, segment; preset, threshold, show, hide; select, reject;
         # reviewed, adjusted, no-change-needed; about holds ids of runs or outputs; old and new for adjusted

@@ -135,6 +135,22 @@ def record(
     return events[-1]
 
 
+def begin_session(folder: str | Path, session: Session) -> None:
+    """Enter the beginning of a session, unless it is in the log: for somebody who supervises but enters nothing.
+
+    Raises
+    ------
+    TamperedError, LockedError
+        As :func:`record`.
+    """
+    folder = Path(folder)
+    with locked(folder / LOCK):
+        events = _ready(folder)
+        if fold(events).session(session.id) is None:
+            _append(folder, events, "session-started", session.opening(), (), session)
+    touched(session, folder)
+
+
 def witness_of(state: CaseState) -> tuple[int, str] | None:
     """Number and hash of the last event of a case that this workstation remembers, outside the case's folder."""
     try:

@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from prosector.case.events import Event
-from prosector.case.folder import OUTPUTS, record
+from prosector.case.folder import OUTPUTS, begin_session, record
 from prosector.case.sessions import Session
 from prosector.case.source import read_source
+from prosector.errors import NotPermittedError, RecipeError
+from prosector.model.digest import canonical_json
+from prosector.model.labels import LabelMap
 from prosector.model.progress import Progress, silent
 from prosector.model.recipe import SOURCE, Output, Recipe
 from prosector.model.volume import Volume
-from prosector.pipeline.export import check_outputs, write_outputs
+from prosector.pipeline.export import check_outputs, trace_sha256, write_outputs, write_value
 from prosector.pipeline.operation import Value
 from prosector.pipeline.recipes import trace_to_json
 from prosector.pipeline.run import NOTHING, Result, run
@@ -25,6 +28,7 @@ def run_in_case(
     recipe: Recipe,
     *,
     session: Session | None = None,
+    supervisor: Session | None = None,
     given: Mapping[str, Value] = NOTHING,
     volume: Volume | None = None,
     progress: Progress = silent,
@@ -38,8 +42,10 @@ def run_in_case(
     recipe : Recipe
     session : Session, optional
         The operator. Without one the work is a program's own, which no report on supervised work can count.
+    supervisor : Session, optional
+        Of the physician who supervises; left out, the operator's where that is a physician. It signs the run too.
     given : mapping
-        What the recipe takes besides the volume.
+        What the recipe takes besides the volume; kept in the case.
     volume : Volume, optional
         The source, where the caller has read it already; left out, it is read and held to its recorded hash.
 
@@ -57,7 +63,11 @@ def run_in_case(
     check_outputs(recipe)
     volume = read_source(folder, progress) if volume is None else volume
     name, place = _new_run(folder)
-    result = run(volume, recipe, progress, given)
+    kept = _keep_given(folder, place, given)
+    if supervisor is None and session is not None and session.person.role == "physician":
+        supervisor = session
+    _require_physician(supervisor)
+    result = run(volume, recipe, progress, given, supervised=supervisor is not None)
     written = write_outputs(result, place, progress)
     rows = [output_row(name, output, file, result) for output, file in zip(result.trace.outputs, written, strict=True)]
     data = {
@@ -65,10 +75,44 @@ def run_in_case(
         "recipe": recipe.name,
         "trace": trace_to_json(result.trace),
         "outputs": rows,
+        "given": kept,
         "operator": session.person.id if session else "",
+        "supervisor": _countersigned(result, supervisor),
     }
+    if supervisor is not None:
+        begin_session(folder, supervisor)
     event = record(folder, "run-done", data, about=[name, *(row["id"] for row in rows)], session=session)
     return event, result
+
+
+def supervised_text(trace_sha: str, session_id: str) -> bytes:
+    """What a supervising session signs of a run."""
+    return canonical_json({"session": session_id, "trace_sha256": trace_sha}).encode()
+
+
+def _countersigned(result: Result, supervisor: Session | None) -> dict[str, str]:
+    if supervisor is None:
+        return {}
+    sha256 = trace_sha256(result.trace)
+    signature = supervisor.sign(supervised_text(sha256, supervisor.id))
+    return {"person": supervisor.person.id, "session": supervisor.id, "trace_sha256": sha256, "signature": signature}
+
+
+def _require_physician(supervisor: Session | None) -> None:
+    if supervisor is not None and supervisor.person.role != "physician":
+        raise NotPermittedError(f"a physician supervises; {supervisor.person.id!r} is a {supervisor.person.role}")
+
+
+def _keep_given(folder: Path, place: Path, given: Mapping[str, Value]) -> dict[str, dict[str, str]]:
+    """Write what a recipe was given into the case, so that the run can be repeated."""
+    rows = {}
+    for name, value in given.items():
+        if not isinstance(value, LabelMap):
+            raise RecipeError(f"a case keeps labels that a recipe is given; {name!r} is a {type(value).__name__}")
+        path = place / "given" / f"{name}.nii.gz"
+        write_value(path, value)
+        rows[name] = {"file": path.relative_to(folder).as_posix(), "sha256": path_sha256(path)}
+    return rows
 
 
 def output_row(run_id: str, output: Output, file: Path, result: Result) -> dict[str, Any]:

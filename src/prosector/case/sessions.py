@@ -87,7 +87,9 @@ def certified_text(opening: Mapping[str, Any]) -> bytes:
 
 
 def log_in(person_id: str, passphrase: str) -> Session:
-    """Begin a session; another one that was open on this workstation for the same user of the machine is left.
+    """Begin a session; an earlier one of the same person is replaced, those of others stay open.
+
+    A technologist works while the physician who supervises is logged in too.
 
     Raises
     ------
@@ -112,39 +114,34 @@ def log_in(person_id: str, passphrase: str) -> Session:
     return session
 
 
-def current_session() -> Session | None:
-    """The session that is open, or None; one that has expired is closed."""
-    path = _path()
-    if not path.exists():
-        return None
-    try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        used = datetime.fromisoformat(kept.pop("used"))
-        expires = datetime.fromisoformat(kept["expires"])
-        private_key = base64.b64decode(kept.pop("private_key"))
-        person = Person(**kept.pop("person"))
-        session = Session(person=person, private_key=private_key, **{**kept, "cases": tuple(kept["cases"])})
-    except (ValueError, KeyError, TypeError):
-        path.unlink(missing_ok=True)  # torn or foreign: nobody is logged in by it
-        return None
-    now = datetime.now(UTC)
-    if now >= expires or now - used >= IDLE:
-        path.unlink(missing_ok=True)
-        return None
-    return session
+def open_sessions() -> tuple[Session, ...]:
+    """All sessions that are open on this workstation, the newest first; those that have expired are closed."""
+    found = [_read(path) for path in _folder().glob("*.json")]
+    return tuple(sorted((s for s in found if s is not None), key=lambda s: s.started, reverse=True))
 
 
-def require_session(*roles: str) -> Session:
-    """The open session, of one of the roles if any are named.
+def current_session(person_id: str = "") -> Session | None:
+    """The session of a person, or the one that was opened last; None where there is none."""
+    return next((s for s in open_sessions() if person_id in ("", s.person.id)), None)
+
+
+def supervising_session() -> Session | None:
+    """The session of a physician that is open, whoever works; None where there is none."""
+    return next((s for s in open_sessions() if s.person.role == "physician"), None)
+
+
+def require_session(*roles: str, person_id: str = "") -> Session:
+    """The open session (of a person, where one is named), of one of the roles if any are named.
 
     Raises
     ------
     NotPermittedError
         If nobody is logged in, or somebody of another role.
     """
-    session = current_session()
+    session = current_session(person_id)
     if session is None:
-        raise NotPermittedError("nobody is logged in, or the session has expired: prosector login")
+        who = f"{person_id!r} is not" if person_id else "nobody is"
+        raise NotPermittedError(f"{who} logged in, or the session has expired: prosector login")
     if roles and session.person.role not in roles:
         raise NotPermittedError(f"this is for a {' or '.join(roles)}; logged in is a {session.person.role}")
     return session
@@ -154,26 +151,51 @@ def touched(session: Session, case_folder: Path) -> Session:
     """Note that the session entered something in a case just now."""
     cases = tuple(dict.fromkeys((*session.cases, str(case_folder.resolve()))))
     session = replace(session, cases=cases)
-    open_one = current_session()
-    if open_one is not None and open_one.id == session.id:
+    if any(s.id == session.id for s in open_sessions()):
         _keep(session)
     return session
 
 
-def forget_session() -> None:
-    """Remove the open session from this workstation."""
-    _path().unlink(missing_ok=True)
+def forget_session(session: Session) -> None:
+    """Remove an open session from this workstation."""
+    _path(session.person.id).unlink(missing_ok=True)
 
 
-def _path() -> Path:
-    return home() / "session.json"
+def _folder() -> Path:
+    folder = home() / "sessions"
+    folder.mkdir(parents=True, exist_ok=True)
+    for place in (home(), folder):
+        place.chmod(stat.S_IRWXU)
+    return folder
+
+
+def _path(person_id: str) -> Path:
+    return _folder() / f"{person_id}.json"
+
+
+def _read(path: Path) -> Session | None:
+    """A kept session; one that is torn, foreign or has expired is removed."""
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        used = datetime.fromisoformat(kept.pop("used"))
+        expires = datetime.fromisoformat(kept["expires"])
+        private_key = base64.b64decode(kept.pop("private_key"))
+        person = Person(**kept.pop("person"))
+        session = Session(person=person, private_key=private_key, **{**kept, "cases": tuple(kept["cases"])})
+    except (OSError, ValueError, KeyError, TypeError):
+        path.unlink(missing_ok=True)
+        return None
+    now = datetime.now(UTC)
+    if now >= expires or now - used >= IDLE:
+        path.unlink(missing_ok=True)
+        return None
+    return session
 
 
 def _keep(session: Session) -> None:
     fields = asdict(session)
     fields["private_key"] = keys.encoded(session.private_key)
     fields["used"] = datetime.now(UTC).isoformat()
-    home().mkdir(parents=True, exist_ok=True)
-    home().chmod(stat.S_IRWXU)
-    write_text(_path(), json.dumps(fields) + "\n")
-    _path().chmod(stat.S_IRUSR | stat.S_IWUSR)
+    path = _path(session.person.id)
+    write_text(path, json.dumps(fields) + "\n")
+    path.chmod(stat.S_IRUSR | stat.S_IWUSR)

@@ -81,7 +81,8 @@ class TraceStep:
 class Trace:
     """A recipe that was run, with everything needed to run it again.
 
-    ``inputs`` holds for each value that was given besides the volume its kind and sha256.
+    ``inputs`` holds for each value that was given besides the volume its kind and sha256. ``supervised`` says that a
+    physician's session was open; only a case can say so.
     """
 
     recipe: str
@@ -93,6 +94,7 @@ class Trace:
     machine: Mapping[str, str | int]
     started_utc: str
     inputs: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    supervised: bool = False
 
     def chain(self, step_id: str) -> tuple[TraceStep, ...]:
         """The step and all that its value was computed from, in the order in which they ran."""

@@ -65,6 +65,8 @@ class Provenance:
         How the object was made.
     created : datetime
     instance_number : int
+    supervised : bool
+        Whether a physician's session was open; the object says so if not.
     """
 
     source: Volume
@@ -73,6 +75,7 @@ class Provenance:
     words: str
     created: datetime
     instance_number: int = 1
+    supervised: bool = False
 
 
 def ending_of(kind: type, file: str | Path) -> str:
@@ -121,6 +124,7 @@ def provenance_of(result: Result, output: Output) -> Provenance:
         words=words,
         created=datetime.fromisoformat(result.trace.started_utc),
         instance_number=same.index(output) + 1,
+        supervised=result.trace.supervised,
     )
 
 
@@ -201,6 +205,7 @@ def _write_dicom(path: Path, value: Value, provenance: Provenance) -> None:
         "series": series,
         "instance_number": provenance.instance_number,
         "derivation_description": provenance.words,
+        "supervised": provenance.supervised,
     }
     if isinstance(value, Rendering):
         codes = METHOD_DERIVATIONS[value.method]

@@ -30,6 +30,7 @@ from prosector.pipeline.pictures import (
     CINEMATIC_PARAMETERS,
     CINEMATIC_WORDS,
     LEVEL_PARAMETERS,
+    MARK_PARAMETERS,
     THRESHOLD_PARAMETERS,
     VIEW_PARAMETERS,
     WINDOW_PARAMETERS,
@@ -67,7 +68,7 @@ def _picture_row(
         function=lambda inputs, settings: picture(
             method, inputs["volume"], settings, inset(inputs.get("labels"), settings)
         ),
-        parameters=(*VIEW_PARAMETERS, *own, *REGION_PARAMETERS),
+        parameters=(*VIEW_PARAMETERS, *own, *REGION_PARAMETERS, *MARK_PARAMETERS),
         template=f"{technique}, preset {{preset}}{words}, {_VIEW_WORDS}.",
         settle=lambda inputs, settings: settle(method, inputs["volume"], settings),
         derivation=(code,),

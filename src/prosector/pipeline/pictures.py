@@ -36,6 +36,11 @@ VIEW_PARAMETERS = (
     Parameter("annotate", "boolean", True, "draw orientation letters, scale bar and captions"),
     Parameter("banner", "boolean", False, "draw the patient's name and ID into the picture, with the captions"),
 )
+MARK_PARAMETERS = (
+    Parameter("supervised", "boolean", False, "a physician's session was open; set by a case, never by a recipe"),
+)
+"""Without it a picture says in plain sight that it was not supervised."""
+
 WINDOW_PARAMETERS = (
     Parameter("window_center", "number", None, "window center, in modality units"),
     Parameter("window_width", "number", None, "window width, in modality units", "", 1e-6),
@@ -153,4 +158,5 @@ def shoot(
         return named
     source = volume.source
     identity = source if settings["banner"] else None
-    return annotate(named, modality=source.modality, description=source.description, slab=slab, identity=identity)
+    words = {"modality": source.modality, "description": source.description, "slab": slab}
+    return annotate(named, **words, supervised=settings["supervised"], identity=identity)

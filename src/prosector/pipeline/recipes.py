@@ -21,6 +21,9 @@ from prosector.model.recipe import Json, Output, Question, Recipe, Step, Trace, 
 
 _FOLDER = "recipes"
 
+SUPERVISED = "supervised"
+"""The parameter that no recipe sets: whether a physician's session was open."""
+
 
 def builtin_names() -> tuple[str, ...]:
     """Names of the built-in recipes."""
@@ -128,6 +131,7 @@ def trace_to_json(trace: Trace) -> dict[str, Any]:
         "started_utc": trace.started_utc,
         "versions": dict(trace.versions),
         "machine": dict(trace.machine),
+        "supervised": trace.supervised,
         "inputs": {name: {"kind": kind, "sha256": sha256} for name, (kind, sha256) in trace.inputs.items()},
         "steps": [
             {
@@ -165,16 +169,23 @@ def parse_trace(data: Any) -> Trace:
             data["recipe"], source["sha256"], source["series_uid"], steps, outputs,
             data["versions"], data["machine"], data["started_utc"],
             {name: (v["kind"], v["sha256"]) for name, v in data.get("inputs", {}).items()},
+            bool(data.get("supervised", False)),
         )  # fmt: skip
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise RecipeError(f"this is no trace: {type(error).__name__} at {error}") from error
 
 
 def recipe_of(trace: Trace) -> Recipe:
-    """The recipe that runs a trace again, with every parameter as it was."""
-    steps = tuple(Step(s.id, s.operation, {k: i for k, (i, _) in s.inputs.items()}, s.parameters) for s in trace.steps)
+    """The recipe that runs a trace again, with every parameter as it was; the mark of supervision is the run's."""
+    steps = tuple(
+        Step(s.id, s.operation, {k: i for k, (i, _) in s.inputs.items()}, _unmarked(s.parameters)) for s in trace.steps
+    )
     inputs = {name: kind for name, (kind, _) in trace.inputs.items()}
     return Recipe(trace.recipe, "", steps, trace.outputs, inputs)
+
+
+def _unmarked(parameters: Mapping[str, Json]) -> dict[str, Json]:
+    return {name: value for name, value in parameters.items() if name != SUPERVISED}
 
 
 def _expanded(entry: Any) -> Iterator[tuple[Step, dict[str, str]]]:

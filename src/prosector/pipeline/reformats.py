@@ -9,7 +9,7 @@ from prosector.model.rendering import Rendering
 from prosector.model.volume import Volume
 from prosector.model.window import Window
 from prosector.pipeline.parameters import REQUIRED, Parameter
-from prosector.pipeline.pictures import VIEW_PARAMETERS, WINDOW_PARAMETERS, camera_of
+from prosector.pipeline.pictures import MARK_PARAMETERS, VIEW_PARAMETERS, WINDOW_PARAMETERS, camera_of
 from prosector.pipeline.pictures import settle as settle_view
 from prosector.pipeline.regions import REGION_PARAMETERS
 
@@ -25,6 +25,7 @@ MPR_PARAMETERS = (
     *WINDOW_PARAMETERS,
     *SLAB_PARAMETERS,
     Parameter("center_lps", "numbers", (), "point in the plane; left out, the volume's middle", "mm", count=3),
+    *MARK_PARAMETERS,
 )
 
 CURVE_PARAMETERS = (
@@ -36,6 +37,7 @@ CURVE_PARAMETERS = (
     Parameter("preset", "text", None, "named look that the window is taken from"),
     *WINDOW_PARAMETERS,
     *SLAB_PARAMETERS,
+    *MARK_PARAMETERS,
 )
 
 UNUSED = {parameter.name: parameter.default for parameter in REGION_PARAMETERS}
@@ -77,7 +79,8 @@ def plane(volume: Volume, settings: Settings) -> Rendering:
     source = volume.source
     words = f"{settings['slab']} of {slab.thickness_mm:g} mm" if slab.thickness_mm else ""
     identity = source if settings["banner"] else None
-    return annotate(named, modality=source.modality, description=source.description, slab=words, identity=identity)
+    told = {"modality": source.modality, "description": source.description, "slab": words}
+    return annotate(named, **told, supervised=settings["supervised"], identity=identity)
 
 
 def curve(volume: Volume, settings: Settings) -> Rendering:

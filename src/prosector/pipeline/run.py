@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any, get_args
 
 from prosector._version import __version__
-from prosector.errors import ProsectorError, RecipeError, UnknownNameError
+from prosector.errors import ParameterError, ProsectorError, RecipeError, UnknownNameError
 from prosector.model.digest import digest
 from prosector.model.labels import LabelMap
 from prosector.model.progress import Progress, silent
@@ -22,7 +22,7 @@ from prosector.model.volume import Volume
 from prosector.pipeline.operation import Operation, Value
 from prosector.pipeline.operations import OPERATIONS, operation
 from prosector.pipeline.parameters import complete
-from prosector.pipeline.recipes import recipe_of
+from prosector.pipeline.recipes import SUPERVISED, recipe_of
 
 NOTHING: Mapping[str, Value] = MappingProxyType({})
 
@@ -48,7 +48,13 @@ class Mismatch:
     found_sha256: str
 
 
-def run(volume: Volume, recipe: Recipe, progress: Progress = silent, given: Mapping[str, Value] = NOTHING) -> Result:
+def run(
+    volume: Volume,
+    recipe: Recipe,
+    progress: Progress = silent,
+    given: Mapping[str, Value] = NOTHING,
+    supervised: bool = False,
+) -> Result:
     """Run a recipe on a volume.
 
     Parameters
@@ -60,6 +66,8 @@ def run(volume: Volume, recipe: Recipe, progress: Progress = silent, given: Mapp
         Called with the step's id and the fraction of steps done; may raise to interrupt.
     given : mapping of name to value
         What the recipe takes besides the volume (``recipe.inputs``), such as labels drawn elsewhere.
+    supervised : bool
+        Whether a physician's session is open: for :mod:`prosector.case` to say. Pictures are marked otherwise.
 
     Raises
     ------
@@ -74,7 +82,8 @@ def run(volume: Volume, recipe: Recipe, progress: Progress = silent, given: Mapp
     started = datetime.now(UTC).isoformat(timespec="seconds")
     for n, step in enumerate(recipe.steps):
         progress(step.id, n / len(recipe.steps))
-        traced.append(_run_step(step, values, hashes, _within(progress, step.id, n, len(recipe.steps))))
+        within = _within(progress, step.id, n, len(recipe.steps))
+        traced.append(_run_step(step, values, hashes, within, supervised))
     progress("done", 1.0)
     made = {step.id: values[step.id] for step in recipe.steps}
     trace = Trace(
@@ -87,11 +96,12 @@ def run(volume: Volume, recipe: Recipe, progress: Progress = silent, given: Mapp
         machine=_machine(),
         started_utc=started,
         inputs={name: (type(value).__name__, hashes[name]) for name, value in given.items()},
+        supervised=supervised,
     )
     return Result(volume, MappingProxyType(made), trace)
 
 
-def run_operation(name: str, inputs: Mapping[str, Value], **parameters: Any) -> Value:
+def run_operation(name: str, inputs: Mapping[str, Value], /, **parameters: Any) -> Value:
     """Run one operation outside a recipe, with the same checks.
 
     Parameters
@@ -112,6 +122,7 @@ def run_operation(name: str, inputs: Mapping[str, Value], **parameters: Any) -> 
             raise RecipeError(f"operation {name!r} takes as input {key!r} a {row.optional[key].__name__}")
         if key not in row.inputs and key not in row.optional:
             raise RecipeError(f"operation {name!r} has no input {key!r}")
+    _require_unmarked(parameters)
     settings = row.settle(inputs, complete(name, row.parameters, parameters))
     return row.call(inputs, settings)
 
@@ -134,7 +145,7 @@ def replay(
     ]
     if other:
         return tuple(other)
-    again = run(volume, recipe_of(trace), progress, given).trace.steps
+    again = run(volume, recipe_of(trace), progress, given, trace.supervised).trace.steps
     return tuple(
         Mismatch(old.id, old.output_sha256, new.output_sha256)
         for old, new in zip(trace.steps, again, strict=True)
@@ -158,6 +169,7 @@ def check_recipe(recipe: Recipe) -> None:
         try:
             row = operation(step.operation)
             complete(row.name, row.parameters, step.parameters)
+            _require_unmarked(step.parameters)
         except ProsectorError as error:
             raise RecipeError(f"step {step.id!r}: {error}") from error
         _check_inputs(step, row, kinds)
@@ -165,6 +177,11 @@ def check_recipe(recipe: Recipe) -> None:
     for output in recipe.outputs:
         if output.step not in kinds:
             raise RecipeError(f"output {output.file!r} names step {output.step!r}, which is not there")
+
+
+def _require_unmarked(parameters: Mapping[str, Any]) -> None:
+    if parameters.get(SUPERVISED):
+        raise ParameterError(f"{SUPERVISED!r} is set by a case in which a physician's session is open, by nothing else")
 
 
 def _kinds_given(recipe: Recipe) -> dict[str, type]:
@@ -209,12 +226,16 @@ def _within(progress: Progress, step_id: str, number: int, count: int) -> Progre
     return lambda what, fraction: progress(f"{step_id}: {what}", (number + fraction) / count)
 
 
-def _run_step(step: Step, values: dict[str, Value], hashes: dict[str, str], progress: Progress) -> TraceStep:
+def _run_step(
+    step: Step, values: dict[str, Value], hashes: dict[str, str], progress: Progress, supervised: bool
+) -> TraceStep:
     row = OPERATIONS[step.operation]
     inputs = {name: values[source] for name, source in step.inputs.items()}
     started = time.perf_counter()
     try:
-        settings = row.settle(inputs, complete(row.name, row.parameters, step.parameters))
+        completed = complete(row.name, row.parameters, step.parameters)
+        completed |= {SUPERVISED: supervised} if SUPERVISED in completed else {}
+        settings = row.settle(inputs, completed)
     except UnknownNameError as error:
         raise RecipeError(f"step {step.id!r}: {error}") from error
     value = row.call(inputs, settings, progress)
