@@ -37,13 +37,13 @@ _REGION = Operation(
         _seeds("points in the region, three coordinates each (LPS)"),
         Parameter("low", "number", None, "lowest value; with neither bound, both come from the seeds' surroundings"),
         Parameter("high", "number", None, "highest value; the volume's highest where only the lowest is given"),
-        Parameter("deviations", "number", 3.0, "without bounds: mean ± so many standard deviations", "", 0.1, 20),
+        Parameter("deviations", "number", 2.5, "without bounds: mean ± so many standard deviations", "", 0.1, 20),
         Parameter("iterations", "integer", 4, "without bounds: how often these are taken again", "", 0, 20),
         Parameter("gradient_per_mm", "number", 0.0, "stop where values change faster than this; 0: never", "/mm", 0),
         Parameter("radius_mm", "number", 0.0, "no farther from the seeds than this; 0: no limit", "mm", 0),
         Parameter("opening_mm", "number", 0.0, "not through necks thinner than twice this", "mm", 0, 50),
         Parameter(
-            "smoothing_mm", "number", None, "smooth values before they are judged; 1 without bounds", "mm", 0, 10
+            "smoothing_mm", "number", None, "smooth values before they are judged; 0.5 without bounds", "mm", 0, 10
         ),
         Parameter("corners", "boolean", False, "grow over edges and corners too"),
         _name("region"),

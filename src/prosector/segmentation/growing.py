@@ -56,10 +56,11 @@ class Limits:
 
 @dataclass(frozen=True, eq=False)
 class _Field:
-    """The part of a volume in which a region may grow."""
+    """The part of a volume in which a region may grow: values as measured, and as they are judged."""
 
     geometry: Geometry
     box: Box
+    measured: Array
     values: Array
     allowed: Array
     seeds: Array
@@ -145,7 +146,7 @@ def confidence_bounds(
     volume: Volume,
     seeds_lps: ArrayLike,
     *,
-    deviations: float = 3.0,
+    deviations: float = 2.5,
     iterations: int = 4,
     limits: Limits | None = None,
     inside: LabelMap | None = None,
@@ -153,7 +154,8 @@ def confidence_bounds(
     """Values for :func:`segment_region` from what the seeds are like: mean ± ``deviations`` standard deviations.
 
     First of what lies within 2 mm of the seeds, then ``iterations`` times of the region that these values give (the
-    confidence-connected filter of the ITK Software Guide).
+    confidence-connected filter of the ITK Software Guide). The region grows over smoothed values where the limits say
+    so; mean and deviation are always those of the values as they were measured.
 
     Raises
     ------
@@ -164,7 +166,7 @@ def confidence_bounds(
         raise ParameterError(f"deviations are more than 0, iterations 0 or more; found {deviations} and {iterations}")
     field = _field(volume, seeds_lps, limits or Limits(), inside)
     near = max(SAMPLE_MM, 1.01 * max(volume.geometry.spacing_mm))
-    sample = field.values[within(volume.geometry, field.box, seeds_lps, near).astype(bool)].astype(np.float64)
+    sample = field.measured[within(volume.geometry, field.box, seeds_lps, near).astype(bool)].astype(np.float64)
     sample = sample[np.isfinite(sample)]
     if sample.size == 0:
         raise EmptyResultError("there are no values at the seeds; move them")
@@ -176,7 +178,7 @@ def confidence_bounds(
 
 def _mean_and_deviation(field: _Field, low: float, high: float, mean: float, spread: float) -> tuple[float, float]:
     moments = np.zeros((field.values.shape[0], 3))
-    growing.slice_moments(field.values, field.flooded(low, high), mean, moments)
+    growing.slice_moments(field.measured, field.flooded(low, high), mean, moments)
     count, total, squares = moments.sum(axis=0)
     if count < 2:
         return mean, spread
@@ -226,7 +228,6 @@ def _field(volume: Volume, seeds_lps: ArrayLike, limits: Limits, inside: LabelMa
     if inside is not None:
         geometry.require_same(inside.geometry, "the label map")
         allowed &= (inside.labels[box] > 0).view(np.uint8)
-    values = volume.voxels[box]
-    if limits.smoothing_mm:
-        values = smoothed(values, geometry, limits.smoothing_mm)
-    return _Field(geometry, box, frozen(values), allowed, seeds - corner(box), limits)
+    measured = frozen(volume.voxels[box])
+    values = frozen(smoothed(measured, geometry, limits.smoothing_mm)) if limits.smoothing_mm else measured
+    return _Field(geometry, box, measured, values, allowed, seeds - corner(box), limits)

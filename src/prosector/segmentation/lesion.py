@@ -27,6 +27,12 @@ LEAK = 0.15
 SMALLEST = 27
 """Voxels of the smallest region tried."""
 
+OUTSTANDING = 0.25
+"""A border counts where it stands out by this share of the most outstanding one: noise makes lesser ones."""
+
+DROP = 0.7
+"""Where a border stands out by less than this share of the best one within it, the region has left the lesion."""
+
 ATTACHED = 0.35
 """Vessels and leaks are thinner than this share of the lesion (radius to radius of equal volume)."""
 
@@ -40,9 +46,10 @@ def segment_lesion(
     """Delineate a roughly round lesion or nodule around one or several points in it.
 
     For every tolerance around the values at the seeds there is a region connected to them; these regions lie one in
-    the other. Taken is the one with the highest product of mean gradient across its border and compactness (surface
-    of the ball of equal volume over its own), among those that do not run up against ``radius_mm``. What hangs on it
-    by a thin neck is cut off, holes are filled and the surface is smoothed at constant volume.
+    the other. Their borders are judged by the product of mean gradient across them and compactness (surface of the ball
+    of equal volume over their own). From within outwards, the best is taken before this falls off, as it does where a
+    region runs out into what surrounds the lesion; regions that run up against ``radius_mm`` do not count. What hangs
+    on it by a thin neck is cut off, holes are filled and the surface is smoothed at constant volume.
 
     Parameters
     ----------
@@ -122,7 +129,7 @@ def _reached(level: Array, seeds: Array) -> Array:
 
 
 def _best(values: Array, reached: Array, matrix: Array) -> int:
-    """The level at which the region's border stands out most."""
+    """The level at which the region's border first stands out most."""
     voxel_mm3 = abs(float(np.linalg.det(matrix)))
     areas = np.array([np.linalg.norm(np.cross(matrix[:, a - 2], matrix[:, a - 1])) for a in range(3)])
     faces, sums, cut = (np.zeros(LEVELS + 1) for _ in range(3))
@@ -130,15 +137,22 @@ def _best(values: Array, reached: Array, matrix: Array) -> int:
     # from the highest level down: each further level adds its voxels and its changes of the border
     counts = np.bincount(reached.ravel(), minlength=LEVELS + 1).astype(np.float64)
     faces, sums, cut, counts = (np.cumsum(c[::-1])[::-1] for c in (faces, sums, cut, counts))
-    border = faces + cut
+    border = np.maximum(faces + cut, 1e-9)
+    # what fills the grid has hardly any border, and is no more compact than a ball for that
+    compact = np.minimum((36 * np.pi * (counts * voxel_mm3) ** 2) ** (1 / 3) / border, 1.0)
+    score = sums / border * compact
     valid = (np.arange(LEVELS + 1) > 0) & (counts >= SMALLEST) & (faces > 0.01 * areas.min())
-    if not valid.any():
-        raise EmptyResultError("the seeds lie in nothing that has a border within the radius; move them or enlarge it")
-    kept = valid & (cut <= LEAK * border)
-    valid = kept if kept.any() else valid
-    compact = (36 * np.pi * (counts * voxel_mm3) ** 2) ** (1 / 3) / np.maximum(border, 1e-9)
-    score = np.where(valid, sums / np.maximum(border, 1e-9) * compact, -1.0)
-    return int(np.argmax(score))
+    valid &= cut <= LEAK * border
+    valid &= score >= OUTSTANDING * score[valid].max(initial=0.0)
+    best = 0
+    for level in range(LEVELS, 0, -1):
+        if valid[level] and score[level] > score[best] * (best > 0):
+            best = level
+        elif best and score[level] < DROP * score[best]:
+            break
+    if best == 0:
+        raise EmptyResultError("nothing around the seeds has a border that stands out; move them or change the radius")
+    return best
 
 
 def _finished(region: Array, geometry: Geometry, box: Box, seeds_lps: ArrayLike, smoothing_mm: float) -> Array:
