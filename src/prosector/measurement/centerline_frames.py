@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import ndimage
 
 from prosector.model.geometry import Array
 
@@ -20,16 +19,21 @@ def resampled(points: Array, step: float) -> Array:
     return np.stack([np.interp(at, arc, points[:, axis]) for axis in range(3)], axis=1)
 
 
-def smoothed(points: Array, sigma: float) -> Array:
-    """Gaussian smoothing along evenly spaced points by ``sigma`` points; ends stay, beyond them lies the mirrored line.
+def smoothed(points: Array, sigma: Array) -> Array:
+    """Gaussian smoothing along (n, 3) evenly spaced points by (n,) ``sigma`` points each.
 
-    Point reflection about the ends keeps a straight line straight up to them.
+    Beyond the ends lies the line reflected in its end point: ends stay, and a straight line stays straight.
     """
-    reach = min(int(4 * sigma) + 1, len(points) - 1)
+    reach = min(int(3 * sigma.max()) + 1, len(points) - 1)
     head = 2 * points[0] - points[reach:0:-1]
     tail = 2 * points[-1] - points[-2 : -2 - reach : -1]
     wide = np.concatenate([head, points, tail])
-    return np.asarray(ndimage.gaussian_filter1d(wide, sigma, axis=0, mode="nearest")[reach : reach + len(points)])
+    result = np.empty_like(points)
+    for n, s in enumerate(sigma):
+        away = np.arange(-min(reach, int(3 * s) + 1), min(reach, int(3 * s) + 1) + 1)
+        weight = np.exp(-0.5 * (away / s) ** 2)
+        result[n] = weight @ wide[n + reach + away] / weight.sum()
+    return result
 
 
 def tangents(points: Array) -> Array:

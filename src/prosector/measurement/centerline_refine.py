@@ -22,8 +22,10 @@ END_MM = 5.0
 LONGEST_END_MM = 30.0
 """A line goes on to the end of the lumen over no more than this: the radius of the widest vessel."""
 
-SMOOTHING = 0.5
-"""Gaussian smoothing along the line in radii; the last round smooths by a voxel only."""
+SMOOTHING, LAST_SMOOTHING = 1.0, 0.5
+"""Gaussian smoothing along the line in local radii, in all rounds and in the last.
+
+Less, and a section that is tilted moves its centroid so that it tilts more, where the vessel widens."""
 
 
 def refined(points_lps: Array, radii_mm: Array, field: Field, step_mm: float, fixed: tuple[bool, bool]) -> Array:
@@ -55,15 +57,13 @@ def refined(points_lps: Array, radii_mm: Array, field: Field, step_mm: float, fi
     for turn in range(ROUNDS):
         finer = resampled(line, step_mm)
         radius = np.interp(np.linspace(0, 1, len(finer)), np.linspace(0, 1, len(radii)), radii)
-        last = turn == ROUNDS - 1
-        sigma = voxel if last else max(SMOOTHING * float(np.median(radius)), voxel)
-        points = max(sigma / step_mm, 0.5)
-        calm = smoothed(finer, points) if turn == 0 else finer
-        moved, radii = centered(calm, radius, field)
+        share = LAST_SMOOTHING if turn == ROUNDS - 1 else SMOOTHING
+        sigma = np.maximum(share * radius, voxel) / step_mm
+        moved, radii = centered(smoothed(finer, sigma) if turn == 0 else finer, radius, field)
         for end, stays in ((0, fixed[0]), (-1, fixed[1])):
             if stays:
                 moved[end] = points_lps[end]
-        line = smoothed(moved, points)
+        line = smoothed(moved, sigma)
     return resampled(line, step_mm)
 
 

@@ -41,6 +41,10 @@ LABEL_REACH = 2.0
 OPEN_SHARE = 0.1
 """A section is cut open where more than this share of its rays meets no wall."""
 
+AIR_BELOW_HU, WALL_HU = -200.0, 40.0
+"""Where lung or gas lies beside a vessel of a CT, the vessel's own wall, too thin to be seen, is what bounds the
+lumen; it counts as the surroundings. Not so where gas is on all sides: a tube in air has no other wall."""
+
 SHORTEST_WAVE = 6.0
 """Waves of the rim shorter than this many voxels are noise; three waves around are kept however narrow the vessel."""
 
@@ -167,6 +171,7 @@ def measure_sections(
         None if labels is None else label_field(labels.mask(segment), labels.geometry, points, margin),
         None if volume is None else crop_field(volume.voxels, volume.geometry, points, margin),
         threshold_change,
+        volume is not None and volume.is_hounsfield,
     )
     first = _found(planes, fields, hint)
     # a second look from the middle of what was seen: rays meet the wall squarely, the core is in the lumen
@@ -208,11 +213,12 @@ def _is_open(walls: Array) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class _Fields:
-    """What is sampled, and by how much the wall's level is moved."""
+    """What is sampled, by how much the wall's level is moved, and whether values are Hounsfield units."""
 
     label: Field | None
     value: Field | None
     change: float
+    hounsfield: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -238,7 +244,7 @@ def _found(planes: _Planes, fields: _Fields, radius: Array) -> _Found:
         if fields.value is None:
             return _Found(walls, walls, walls, np.zeros(len(walls), dtype=bool))
     assert fields.value is not None
-    return _half_levels(planes.sample(fields.value), hint, walls, planes, fields.change)
+    return _half_levels(planes.sample(fields.value), hint, walls, planes, fields)
 
 
 @dataclass(frozen=True, eq=False)
@@ -266,7 +272,7 @@ class _Planes:
         return out
 
 
-def _half_levels(profiles: Array, hint: Array, given: Array | None, planes: _Planes, change: float) -> _Found:
+def _half_levels(profiles: Array, hint: Array, given: Array | None, planes: _Planes, fields: _Fields) -> _Found:
     """Walls at the half level, those at half a threshold change below and above, and which are unresolved."""
     steps, voxel = planes.steps, planes.voxel
     # a little smoothing from ray to ray, over less than a voxel of rim: noise must not end a ray early
@@ -278,11 +284,14 @@ def _half_levels(profiles: Array, hint: Array, given: Array | None, planes: _Pla
     for _ in range(2):
         lumen = _core_level(calm, np.nanmedian(walls, axis=1), steps)
         around = _surroundings(calm, walls, lumen, steps, voxel)
+        gas = (around < AIR_BELOW_HU) & fields.hounsfield
+        if gas.mean() < 0.95:
+            around = np.where(gas, np.minimum(WALL_HU, lumen[:, None] - 1), around)
         half = 0.5 * (lumen[:, None] + around)
         walls = _walls(calm, half, given, steps, voxel)
         walls = np.where(np.isnan(walls).mean(axis=1)[:, None] > 0.9, hint, walls)
     growth, unresolved = _growth(calm, half, lumen, walls, steps)
-    found = [walls, *(_walls(calm, half + sign * change, given, steps, voxel) for sign in (-1, 1))]
+    found = [walls, *(_walls(calm, half + sign * fields.change, given, steps, voxel) for sign in (-1, 1))]
     calmed = [_calmed(w + growth[:, None], planes) for w in found]
     return _Found(calmed[0], calmed[1], calmed[2], unresolved)
 

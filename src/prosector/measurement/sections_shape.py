@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from prosector.kernels.sections import inscribed_circles
 from prosector.measurement.sections import Sections
 from prosector.model.geometry import Array
 
@@ -65,26 +66,10 @@ def _bridged(radii: Array) -> Array:
 
 
 def _inscribed(rim: Array) -> Array:
-    """Diameter of the largest circle inside each (n, angles, 2) rim: a search on ever finer grids of centres."""
-    start, end = rim, np.roll(rim, -1, axis=1)
-    size = np.linalg.norm(rim, axis=2).mean(axis=1)
-    center = rim.mean(axis=1)
-    step = 0.3 * size
-    grid = np.stack(np.meshgrid(*[np.arange(-2, 3)] * 2), axis=-1).reshape(-1, 2)
-    radius = np.zeros(len(rim))
-    for _ in range(7):
-        places = center[:, None, :] + grid * step[:, None, None]
-        room = _room(places, start, end)
-        best = room.argmax(axis=1)
-        center = np.take_along_axis(places, best[:, None, None], axis=1)[:, 0]
-        radius = np.take_along_axis(room, best[:, None], axis=1)[:, 0]
-        step = step / 2
-    return np.asarray(2 * radius)
-
-
-def _room(places: Array, start: Array, end: Array) -> Array:
-    """(n, places) distance from the nearest edge of each rim."""
-    way = (end - start)[:, None]
-    from_start = places[:, :, None] - start[:, None]
-    share = np.clip((from_start * way).sum(axis=3) / np.maximum((way * way).sum(axis=3), 1e-12), 0, 1)
-    return np.asarray(np.linalg.norm(from_start - share[..., None] * way, axis=3).min(axis=2))
+    """Diameter of the largest circle inside each (n, angles, 2) rim; NaN where the rim is open."""
+    out = np.full(len(rim), np.nan)
+    closed = np.isfinite(rim).all(axis=(1, 2))
+    found = np.empty(int(closed.sum()))
+    inscribed_circles(np.ascontiguousarray(rim[closed]), found)
+    out[closed] = 2 * found
+    return out
