@@ -145,3 +145,30 @@ def leave_out(voxels: Array, mask: Array, top: float, out: Array) -> None:
             for i in range(ni):
                 if mask[k, j, i] != 0 and voxels[k, j, i] <= top:
                     out[k, j, i] = 0
+
+
+@parallel_kernel
+def fill_out(voxels: Array, mask: Array, zone: Array, stay: Array, fill: float, out: Array) -> None:
+    """``fill`` where the mask is set, at most ``fill`` in the zone; the voxel itself elsewhere and in ``stay``."""
+    nk, nj, ni = voxels.shape
+    put = out.dtype.type(fill)
+    for k in prange(nk):
+        for j in range(nj):
+            for i in range(ni):
+                value = voxels[k, j, i]
+                if stay[k, j, i] == 0 and (mask[k, j, i] != 0 or (zone[k, j, i] != 0 and value > put)):
+                    value = put
+                out[k, j, i] = value
+
+
+@parallel_kernel
+def paint_sides(mask: Array, along: Array, offset: float, band: float, out: Array) -> None:
+    """In the mask 1 where ``along`` · (k, j, i) + ``offset`` exceeds ``band``, 2 below its negative, 3 between."""
+    nk, nj, ni = mask.shape
+    for k in prange(nk):
+        for j in range(nj):
+            for i in range(ni):
+                out[k, j, i] = 0
+                if mask[k, j, i] != 0:
+                    place = along[0] * k + along[1] * j + along[2] * i + offset
+                    out[k, j, i] = 1 if place > band else 2 if place < -band else 3

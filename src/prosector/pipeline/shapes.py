@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from prosector.model.labels import LabelMap
@@ -17,9 +17,18 @@ def segment(target: str, inputs: Inputs, settings: Settings) -> LabelMap:
     """Segment one target."""
     from prosector.segmentation.body import segment_body
     from prosector.segmentation.bone import segment_bone
+    from prosector.segmentation.lungs import segment_air, segment_lungs
+    from prosector.segmentation.metal import segment_metal
 
-    functions = {"body": segment_body, "bone": segment_bone}
-    return functions[target](inputs["volume"], **settings)
+    functions = {
+        "body": segment_body,
+        "bone": segment_bone,
+        "lungs": segment_lungs,
+        "air": segment_air,
+        "metal": segment_metal,
+    }
+    find: Callable[..., LabelMap] = functions[target]
+    return find(inputs["volume"], **settings)
 
 
 def keep_labels(inputs: Inputs, settings: Settings) -> Volume:
@@ -27,6 +36,13 @@ def keep_labels(inputs: Inputs, settings: Settings) -> Volume:
     from prosector.segmentation.mask import keep_inside
 
     return keep_inside(inputs["volume"], inputs["labels"], **settings)
+
+
+def take_bone_out(inputs: Inputs, settings: Settings) -> Volume:
+    """Remove bone from an angiogram."""
+    from prosector.segmentation.bone_removal import remove_bone
+
+    return remove_bone(inputs["volume"], inputs["labels"], vessels=inputs.get("vessels"), **settings)
 
 
 def extract_from_volume(inputs: Inputs, settings: Settings) -> Mesh:

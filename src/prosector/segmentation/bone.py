@@ -13,10 +13,11 @@ from prosector.model.progress import Progress, silent
 from prosector.model.structures import structure
 from prosector.model.volume import Volume
 from prosector.segmentation.body import segment_body
+from prosector.segmentation.bone_parts import implants, sided
 from prosector.segmentation.coarse import Coarse, coarsen
 from prosector.segmentation.components import find_components
 from prosector.segmentation.enhanced import Enhanced, find_enhanced
-from prosector.segmentation.lumen import Lumen, find_lumen
+from prosector.segmentation.lumen import CORE_MM, Lumen, find_lumen, with_neighbours
 from prosector.segmentation.mask import ball_offsets, closed, closed_in_plane, filled_slices, opened
 
 LOW_HU = 200.0
@@ -49,6 +50,9 @@ MARROW_MM2 = 5000.0
 
 SURE_MM2 = 2500.0
 """Cross-section of the largest marrow space that an axial slice alone may close."""
+
+SMALL_MM2 = 60.0
+"""Smaller holes in an axial slice are filled whatever they hold; the spinal canal is larger."""
 
 CANAL_HU = (-40.0, 70.0)
 """Mean of what fills the spinal canal; yellow marrow lies below, red marrow among its trabeculae above."""
@@ -93,12 +97,17 @@ MUSCLE_HU = 60.0
 """Of which noise makes thin walls when it is stronger than a quarter of the way to them."""
 
 
+METAL = 4
+"""Segment number of metal, the same with and without sides."""
+
+
 def segment_bone(
     volume: Volume,
     *,
     low_hu: float = LOW_HU,
     high_hu: float = HIGH_HU,
     minimum_volume_mm3: float = MINIMUM_MM3,
+    sides: bool = False,
     progress: Progress = silent,
 ) -> LabelMap:
     """Find bone in CT.
@@ -116,13 +125,16 @@ def segment_bone(
         Thresholds, ``low_hu`` at most ``high_hu``.
     minimum_volume_mm3 : float
         Smaller pieces are removed.
+    sides : bool
+        Tell "bone left", "bone right" and "bone midline" apart instead of one "bone": by the middle of the body.
     progress : callable
         Told what is being done.
 
     Returns
     -------
     LabelMap
-        One segment, "bone", on the volume's grid.
+        Segment "bone" (or its sides) on the volume's grid, and "metal" where implants sit in it; where undiluted
+        contrast medium is in the veins, which is as dense, metal is not told from bone.
 
     Raises
     ------
@@ -154,11 +166,24 @@ def segment_bone(
         _give_back(volume, hard, lumen, low_hu)
     _add_thin(volume, hard, body.labels, lumen, low_hu)
     progress("bone", 0.7)
-    _close_marrow(volume, hard, coarse.axial_axis)
+    _close_marrow(volume, hard, lumen, coarse.axial_axis)
     hard = _without_fringe(volume, hard, low_hu)
+    name = f"bone: hysteresis {low_hu:g}/{high_hu:g} HU, half level at the edge, without enhanced blood"
+    poured = bool((enhanced.ceiling == np.inf).any())
+    metal = np.zeros_like(hard) if poured else implants(volume, hard)
+    labelmap = _named(volume, sided(volume, hard, body.labels) if sides else hard, metal, sides, name)
     progress("bone", 1.0)
-    name = f"bone: hysteresis {low_hu:g}/{high_hu:g} HU without enhanced blood"
-    return LabelMap(hard, volume.geometry, (Segment(1, "bone", structure("bone"), "AUTOMATIC", name),))
+    return labelmap
+
+
+def _named(volume: Volume, labels: Array, metal: Array, sides: bool, algorithm: str) -> LabelMap:
+    """The label map: bone whole or by sides, and implants, which take their voxels from it."""
+    names = {1: "bone left", 2: "bone right", 3: "bone midline"} if sides else {1: "bone"}
+    segments = [Segment(n, name, structure("bone"), "AUTOMATIC", algorithm) for n, name in names.items()]
+    if metal.any():
+        labels[metal.astype(bool)] = METAL
+        segments.append(Segment(METAL, "metal", structure("metal"), "AUTOMATIC", "metal: hysteresis, seated in bone"))
+    return LabelMap(labels, volume.geometry, tuple(segments))
 
 
 def _check(volume: Volume, low_hu: float, high_hu: float, minimum_volume_mm3: float) -> None:
@@ -188,11 +213,11 @@ def _pieces(
 
 
 def _give_back(volume: Volume, bone: Array, lumen: Lumen, low_hu: float) -> None:
-    """Return to bone the edge that it lost to a vessel that runs along it, up to the vessel's even core."""
-    reach = np.array([[0, 0, 0], [0, 1, 0], [0, -1, 0], [0, 0, 1], [0, 0, -1], [1, 0, 0], [-1, 0, 0]])
+    """Return to bone the edge that it lost to a vessel that runs along it, up to the vessel's even blood."""
+    matrix = volume.geometry.affine[:3, :3]
     wide, blood = np.empty_like(bone), np.empty_like(bone)
-    morphology.dilate(bone, reach, wide)
-    morphology.dilate(lumen.core, np.ascontiguousarray(reach[:5]), blood)
+    morphology.dilate(bone, with_neighbours(ball_offsets(matrix, min(volume.geometry.spacing_mm))), wide)
+    morphology.dilate(lumen.core, with_neighbours(ball_offsets(matrix, CORE_MM)), blood)
     bone |= wide & lumen.near & ~blood & (volume.voxels >= low_hu).view(np.uint8)
 
 
@@ -242,7 +267,7 @@ def _without_fringe(volume: Volume, bone: Array, low_hu: float) -> Array:
     return np.asarray((state == 1).view(np.uint8) | thin)
 
 
-def _close_marrow(volume: Volume, bone: Array, axial_axis: int) -> None:
+def _close_marrow(volume: Volume, bone: Array, lumen: Lumen | None, axial_axis: int) -> None:
     """Add to ``bone`` the marrow that it encloses."""
     box = _box(bone)
     part, voxels = bone[box], volume.voxels[box]
@@ -252,7 +277,15 @@ def _close_marrow(volume: Volume, bone: Array, axial_axis: int) -> None:
         order = [axis, *(n for n in range(3) if n != axis)]
         votes += _enclosed(part, voxels, matrix, order, axis == axial_axis)
     marrow = ((votes >= 2) & (voxels > AIR_HU)).view(np.uint8) & (part ^ 1)
+    if lumen is not None:
+        marrow &= lumen.near[box] ^ 1
     part |= marrow & ~_joints(marrow, voxels, matrix)
+    order = [axial_axis, *(n for n in range(3) if n != axial_axis)]
+    across = np.ascontiguousarray(part.transpose(order))
+    holes = find_components(filled_slices(across) & (across ^ 1), by_slice=True)
+    small = holes.sizes * float(np.linalg.norm(np.cross(matrix[:, order[1]], matrix[:, order[2]]))) <= SMALL_MM2
+    filled = holes.mask(small).transpose(np.argsort(order)) & (voxels > AIR_HU).view(np.uint8)
+    part |= filled if lumen is None else filled & (lumen.near[box] ^ 1)
 
 
 def _joints(marrow: Array, voxels: Array, matrix: Array) -> Array:

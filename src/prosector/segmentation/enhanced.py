@@ -9,7 +9,7 @@ import numpy as np
 from prosector.kernels import morphology
 from prosector.model.geometry import Array
 from prosector.segmentation.coarse import Coarse
-from prosector.segmentation.components import find_components
+from prosector.segmentation.components import Components, find_components
 from prosector.segmentation.mask import grow, opened
 
 EVEN_HU = 90.0
@@ -60,6 +60,13 @@ INFLOW_HU = 1500.0
 
 INFLOW_MM = 3.5
 """Half the thickness over which no bone but a tooth is that dense."""
+
+
+BONE_HU = 300.0
+"""Bone and streaks lie above this."""
+
+SET_IN_BONE = 0.35
+"""Share of bone beyond the wall of an implant; streaks of dense contrast medium make less of it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +122,7 @@ def find_enhanced(coarse: Coarse, low_hu: float) -> Enhanced:
     near = grow((ceiling > -np.inf).view(np.uint8), coarse.matrix, WALL_MM)
     _add_mixing(coarse, ceiling, near, blood)
     inflow = find_components(opened((values >= INFLOW_HU).view(np.uint8), coarse.matrix, INFLOW_MM))
-    poured = grow(inflow.mask(inflow.sums(near) > 0), coarse.matrix, WALL_MM)
+    poured = grow(inflow.mask((inflow.sums(near) > 0) | _in_veins(inflow, coarse, blood)), coarse.matrix, WALL_MM)
     ceiling[poured.astype(bool)] = np.inf
     level = float(np.average(means[soft], weights=sizes[soft])) if soft else -np.inf
     return Enhanced(ceiling, near | poured, blood, blood if np.isfinite(blood) else level)
@@ -139,6 +146,17 @@ def _add_mixing(coarse: Coarse, ceiling: Array, near: Array, blood: float) -> No
             part = ceiling[box]
             part[wall.astype(bool)] = np.maximum(part[wall.astype(bool)], np.float32(top))
             near[box] |= wall
+
+
+def _in_veins(inflow: Components, coarse: Coarse, blood: float) -> Array:
+    """Which of the densest pieces lie in soft tissue where there is enhanced blood: implants are set in bone."""
+    found = np.zeros(inflow.count, dtype=bool)
+    for number in range(inflow.count if np.isfinite(blood) else 0):
+        part = inflow.mask(np.arange(inflow.count) == number)
+        shell = grow(part, coarse.matrix, 2 * WALL_MM) & (grow(part, coarse.matrix, WALL_MM) ^ 1)
+        around = coarse.voxels[shell.astype(bool)]
+        found[number] = around.size > 0 and float((around > BONE_HU).mean()) < SET_IN_BONE
+    return found
 
 
 def _is_soft(core: Array, values: Array, mean: float, matrix: Array) -> bool:

@@ -34,6 +34,11 @@ DARKER = 0.45
 DARKER_ROUND = 0.4
 """Share of unenhanced tissue around a thin vessel; inside spongy bone there is less."""
 
+SAME = (0.8, 100.0)
+"""Where bone lies around a vessel or encloses it, its blood is no darker than this share of that of the large
+vessels, and no more than so many HU brighter, over a pixel and its neighbours: spongy bone that hangs together
+with blood is mostly darker."""
+
 EDGE_MM = 2.2
 """From the even core to where the vessel's edge has faded: the core's own radius and the blur."""
 
@@ -60,8 +65,9 @@ class Lumen:
 def find_lumen(volume: Volume, coarse: Coarse, enhanced: Enhanced, low_hu: float) -> Lumen | None:
     """Follow enhanced blood from the large vessels into their branches.
 
-    A voxel belongs to a branch when it and its neighbours have the brightness of the blood, most of what
-    lies around it is unenhanced and little is denser, and it hangs together with a large vessel.
+    A voxel belongs to a branch when it and its neighbours have the brightness of the blood and it hangs
+    together with a large vessel. The less strict bounds of brightness hold where most of what lies around is
+    unenhanced and little is denser.
 
     Parameters
     ----------
@@ -86,13 +92,16 @@ def find_lumen(volume: Volume, coarse: Coarse, enhanced: Enhanced, low_hu: float
     low, top = DARKEST * level, level + ABOVE_HU
     known = (enhanced.ceiling > -np.inf) & (enhanced.ceiling < np.inf)
     allowed = known | _open_round(volume, coarse, DARKER * level, top)
-    core = np.empty(volume.geometry.shape, dtype=np.uint8)
-    offsets = _with_neighbours(ball_offsets(matrix, CORE_MM))
-    kernels.plateau(volume.voxels, low, top, offsets, allowed.view(np.uint8), coarse.factors, core)
+    core, same = (np.empty(volume.geometry.shape, dtype=np.uint8) for _ in range(2))
+    around, cross = with_neighbours(ball_offsets(matrix, CORE_MM)), with_neighbours(ball_offsets(matrix, 0.0))
+    kernels.plateau(volume.voxels, low, top, around, allowed.view(np.uint8), coarse.factors, core)
+    everywhere = np.ones(allowed.shape, dtype=np.uint8)
+    kernels.plateau(volume.voxels, SAME[0] * level, level + SAME[1], cross, everywhere, coarse.factors, same)
+    core |= same
     pieces = find_components(core, full=True)
     core = pieces.mask(pieces.count_in_blocks(known.view(np.uint8), coarse.factors) > 0)
     near = np.empty_like(core)
-    morphology.dilate(core, _with_neighbours(ball_offsets(matrix, EDGE_MM)), near)
+    morphology.dilate(core, with_neighbours(ball_offsets(matrix, EDGE_MM)), near)
     return Lumen(core, near, top)
 
 
@@ -107,7 +116,7 @@ def _open_round(volume: Volume, coarse: Coarse, dark: float, dense: float) -> Ar
     return np.asarray((darker >= DARKER_ROUND) & (denser <= DENSER_ROUND))
 
 
-def _with_neighbours(offsets: Array) -> Array:
+def with_neighbours(offsets: Array) -> Array:
     """The offsets with the next voxels in the slice, however large the voxels are."""
     cross = np.array([[0, 0, 0], [0, 1, 0], [0, -1, 0], [0, 0, 1], [0, 0, -1]])
     return np.ascontiguousarray(np.unique(np.concatenate([offsets, cross]), axis=0), dtype=np.int64)
