@@ -20,8 +20,11 @@ from prosector.model.labels import LabelMap
 from prosector.model.mesh import Mesh
 from prosector.model.volume import Volume
 
-INNER_VOXELS, OUTER_VOXELS = 2.5, 2.0
-"""How far the profile is followed to either side of the labels' border; thresholds misplace it by about a voxel."""
+INNER_VOXELS, OUTER_VOXELS = 2.0, 2.0
+"""How far the profile is followed to either side of the labels' border, which a threshold may misplace by a voxel.
+
+Farther inside, what belongs to another tissue would count: cortex behind marrow.
+"""
 
 STEP_VOXELS = 0.125
 RING_VOXELS = (2, 5)
