@@ -93,8 +93,9 @@ class Renderer:
 
         The first ones are made from fewer pixels and samples, enlarged with linear blending, and are of tier
         ``interactive``; shadows and occlusion come with the still one. On a 512² picture of a chest CT they are off
-        by 24 and 16 of 255 levels on average where anything is shown; a single pixel at an edge may be off by more
-        than half of them. The still one has the bytes that ``render_volume`` gives. Closing the iterator, or :meth:`cancel`, ends it early. One camera at a time.
+        by less than 24 and 16 of 255 levels on average where anything is shown; a single pixel at an edge may be
+        off by most of them. The still one has the bytes that ``render_volume`` gives. Closing the iterator, or
+        :meth:`cancel`, ends it early. One camera at a time.
 
         Parameters
         ----------
