@@ -210,6 +210,40 @@ def test_a_perspective_view_has_no_scale_bar_and_says_so():
     assert touched(plain, near)[caption].sum() > touched(plain, parallel)[caption].sum()
 
 
+@pytest.mark.parametrize("method", ["mpr", "curved-mpr"])
+def test_a_reformat_is_marked_as_no_rendering(method):
+    def alerts(of, supervised):
+        corner = overlay.annotate(replace(rendering(), method=of), supervised=supervised).pixels[400:, :256]
+        return (corner == overlay.ALERT).all(axis=2).sum()
+
+    assert alerts("mip", supervised=True) == 0
+    assert alerts(method, supervised=True) > 20
+    assert alerts(method, supervised=False) == alerts(method, supervised=True) + alerts("mip", supervised=False)
+
+
+def test_a_curved_reformat_has_no_letters():
+    flat = replace(rendering(), method="curved-mpr", letters={})
+    drawn = overlay.annotate(flat, supervised=True)
+    assert not touched(flat, drawn)[200:312, :40].any()
+    plane = replace(flat, method="mpr")
+    assert touched(plane, overlay.annotate(plane, supervised=True))[200:312, :40].any()
+
+
+def test_colours_of_depth_have_a_scale_from_near_to_far():
+    flat = rendering(method="depth")
+    scaled = overlay.annotate(replace(flat, depth_ends_mm=(35.0, 155.0)), supervised=True)
+    bar = touched(overlay.annotate(flat, supervised=True), scaled)
+    rows, columns = np.nonzero(bar)
+    assert columns.min() > 350
+    assert 120 < rows.min() < rows.max() < 270
+    colors = scaled.pixels[:, 497].astype(int)
+    colored = np.flatnonzero(bar[:, 497] & (np.ptp(colors, axis=1) > 60))
+    assert colored.size > 80
+    top, bottom = colors[colored[3]], colors[colored[-4]]
+    assert bottom[0] > bottom[2] + 100, "near is red"
+    assert top[2] > top[0] + 100, "far is blue"
+
+
 def test_slabs_are_told_with_their_place():
     assert overlay.slab_words(20.0) == "slab 20 mm"
     assert overlay.slab_words(7.5, np.array([3.0, -35.2, 8.0]), np.array([0, 2.0, 0])) == "slab 7.5 mm at A 35 mm"

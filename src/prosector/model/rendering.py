@@ -39,6 +39,8 @@ class Rendering:
     tier : str
         ``still``: exact, may be archived. ``interactive``: made in a hurry, for turning a volume by hand; never
         archived.
+    depth_ends_mm : (near, far) or None
+        What the ends of the colour scale stand for where colour is depth, mm along the rays.
     """
 
     pixels: Array
@@ -50,6 +52,7 @@ class Rendering:
     annotated: bool = False
     burned_in_identity: bool = False
     tier: str = STILL
+    depth_ends_mm: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         pixels = frozen(self.pixels, np.uint8)

@@ -28,6 +28,15 @@ def depth_range(depth_mm: Array) -> tuple[float, float]:
     return near, max(far, near + 1.0)
 
 
+def color_at(share: float) -> tuple[int, int, int]:
+    """The scale's colour (0 to 255) at a share of the way from the near end to the far end, at full brightness."""
+    place = min(max(share, 0.0), 1.0) * (len(SCALE_RGB) - 1)
+    red, green, blue = (
+        round(255 * float(np.interp(place, np.arange(len(SCALE_RGB)), c))) for c in zip(*SCALE_RGB, strict=True)
+    )
+    return red, green, blue
+
+
 def colored_by_depth(grey: Array, depth_mm: Array, ends_mm: tuple[float, float]) -> Array:
     """(height, width, 3) uint8: each pixel's grey (uint8) in the colour of its depth."""
     near, far = ends_mm

@@ -13,6 +13,7 @@ from prosector.model.camera import VIEWS, Camera, direction_letters, orientation
 from prosector.model.geometry import Array
 from prosector.model.rendering import Rendering
 from prosector.model.source import Source
+from prosector.rendering.depth_colors import color_at
 from prosector.rendering.overlay_cube import CUBE_FROM_PX, draw_cube
 from prosector.rendering.overlay_sheet import ALERT, INK, SMALLEST_TEXT_PX, Ink, Sheet, Style
 from prosector.rendering.presets import METHOD_WORDS
@@ -23,6 +24,16 @@ SCALE_SHARE = 0.3
 
 NOT_SUPERVISED = "NOT SUPERVISED"
 DISCLAIMER = "Prosector, not for diagnosis"
+NOT_3D = "not a 3D rendering"
+FLAT = {"mpr": "Oblique plane", "curved-mpr": "Curved reformat"}
+"""Methods that show a plane or a surface laid flat, with their names for people."""
+
+CURVED = "curved-mpr"
+"""Directions change from row to row: there are no letters and no cube."""
+
+DEPTH_STEPS = 16
+"""Fields of the scale of depths."""
+
 NO_SCALE = "perspective, no scale"
 CAPTIONS_FROM_PX = 192
 """Pictures with a shorter side than this carry letters and the marker only: captions would cover them."""
@@ -52,7 +63,7 @@ def annotate(
     modality, description : str
         Of the series, for the upper right corner; letters that the font does not have are replaced.
     supervised : bool
-        False draws ``NOT SUPERVISED`` in plain sight.
+        False draws ``NOT SUPERVISED`` in plain sight. A reformat is always marked ``not a 3D rendering``.
     slab : str
         What the picture is a slab of, in words; :func:`slab_words` makes them.
     identity : Source, optional
@@ -79,7 +90,12 @@ def annotate(
         series: Lines = [(_plain(modality), style.caption, INK), (_plain(description), style.small, INK)]
         _draw_lines(sheet, [*_identity_lines(identity, style), *series], "ra")
         marker.append((DISCLAIMER, style.small, INK))
-    _draw_letters(sheet, rendering.letters or orientation_letters(rendering.camera))
+        if rendering.depth_ends_mm is not None:
+            _draw_depth_scale(sheet, rendering.depth_ends_mm)
+    if rendering.method in FLAT:
+        marker.insert(0, (NOT_3D, style.caption, ALERT))
+    if rendering.method != CURVED:
+        _draw_letters(sheet, rendering.letters or orientation_letters(rendering.camera))
     _draw_lines(sheet, marker, "ld")
     burned_in = rendering.burned_in_identity or identity is not None
     return replace(rendering, pixels=sheet.onto(rendering.pixels), annotated=True, burned_in_identity=burned_in)
@@ -130,7 +146,7 @@ def _draw_letters(sheet: Sheet, letters: dict[str, str]) -> None:
 def _technique_lines(rendering: Rendering, slab: str, style: Style) -> Lines:
     scale = "" if rendering.camera.is_parallel else NO_SCALE
     words = (rendering.preset, slab, view_words(rendering.camera), scale)
-    first = METHOD_WORDS.get(rendering.method, rendering.method)
+    first = METHOD_WORDS.get(rendering.method) or FLAT.get(rendering.method, rendering.method)
     return [(first, style.caption, INK), (", ".join(part for part in words if part), style.small, INK)]
 
 
@@ -153,7 +169,7 @@ def _draw_corner(sheet: Sheet, rendering: Rendering) -> None:
     bar = scale_bar_mm(style.width, rendering.pixel_spacing_mm) if rendering.camera.is_parallel else None
     if bar is not None:
         top -= round(2.2 * style.caption) + style.margin
-    if style.short >= CUBE_FROM_PX:
+    if style.short >= CUBE_FROM_PX and rendering.method != CURVED:
         draw_cube(sheet, rendering.camera, style.width - style.margin, top)
     if bar is not None:
         _draw_scale(sheet, bar, rendering.pixel_spacing_mm)
@@ -173,6 +189,23 @@ def _draw_scale(sheet: Sheet, length_mm: int, spacing_mm: float) -> None:
         sheet.box(*box, INK)
     label_at = ((left + right + thick) / 2, bottom - tick - style.halo)
     sheet.text(label_at, f"{length_mm} mm", style.caption, "md", INK)
+
+
+def _draw_depth_scale(sheet: Sheet, ends_mm: tuple[float, float]) -> None:
+    """Colours from near (below) to far (above) at the right border, with the distance between the two ends in mm.
+
+    Distances count from the near end: where the camera stands says nothing to a reader.
+    """
+    style = sheet.style
+    step, wide = max(1, round(style.short * 0.2 / DEPTH_STEPS)), max(3, style.margin)
+    right, top = style.width - style.margin - style.halo, round(style.height * 0.28)
+    bottom = top + DEPTH_STEPS * step
+    for n in range(DEPTH_STEPS):
+        color = color_at((n + 0.5) / DEPTH_STEPS)
+        sheet.box(right - wide + 1, bottom - (n + 1) * step, right, bottom - n * step - 1, color)
+    beside = right - wide - 2 * style.halo - 1
+    sheet.text((beside, top), f"{ends_mm[1] - ends_mm[0]:.0f} mm deep", style.small, "ra", INK)
+    sheet.text((beside, bottom), "0 mm, near", style.small, "rd", INK)
 
 
 def _draw_lines(sheet: Sheet, lines: Lines, anchor: str) -> None:

@@ -122,9 +122,11 @@ def project(
     grey = window.apply(np.where(missed, np.float32(window.low), values))
     grey[missed] = 0
     pixels = np.repeat(grey[..., np.newaxis], 3, axis=2)
-    if depth is not None:
-        pixels = colored_by_depth(grey, depth, depth_range(depth))
-    return Rendering(pixels, camera, method, letters=orientation_letters(camera), values=values)
+    ends = None if depth is None else depth_range(depth)
+    if depth is not None and ends is not None:
+        pixels = colored_by_depth(grey, depth, ends)
+    letters = orientation_letters(camera)
+    return Rendering(pixels, camera, method, letters=letters, values=values, depth_ends_mm=ends)
 
 
 def projected_values(
