@@ -27,6 +27,7 @@ COMMANDS = {
     "demo": "run the main job on the embedded sample",
     "datasets": "list and fetch public series",
     "phantom": "compute the scan of a test object of which every number is known",
+    "verify-accuracy": "measure test objects against the truth: the acceptance test",
     "bench": "time it beside its peers on this machine",
 }
 """Commands and their one-line help; ``prosector.cli.<name>`` holds each."""
