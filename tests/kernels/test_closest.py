@@ -14,12 +14,12 @@ SHARES = np.array([(a, b) for a in np.linspace(0, 1, 31) for b in np.linspace(0,
 WEIGHTS = np.column_stack([1 - SHARES.sum(axis=1), SHARES])
 
 
-@pytest.mark.parametrize("count", [1, 3, 4, 5, 250])
+@pytest.mark.parametrize("count", [1, 3, 4, 5, 90])
 def test_closest_points_against_many_points_of_every_triangle(count: int) -> None:
     """Never further than any of 496 points of any triangle, and nearer by no more than these lie apart."""
     rng = np.random.default_rng(count)
     corners = rng.normal(size=(count, 1, 3)) + 0.3 * rng.normal(size=(count, 3, 3))
-    points = 2 * rng.normal(size=(60, 3))
+    points = 2 * rng.normal(size=(40, 3))
     distance, place, triangle = closest_points(points, corners)
     tried = np.einsum("wc,mcx->mwx", WEIGHTS, corners).reshape(-1, 3)
     brute = np.linalg.norm(points[:, None] - tried, axis=-1).min(axis=1)

@@ -114,8 +114,8 @@ CONTACT_AREA = Definition(
 CONTACT_LENGTH = Definition(
     "contact length",
     "mm",
-    "Largest distance between two points of that part of the second structure's surface that lies within the contact "
-    "tolerance of the first's.",
+    "Largest distance between two points of one connected part of the second structure's surface that lies within the "
+    "contact tolerance of the first's.",
     code=_LENGTH,
 )
 VOLUME_WITHIN = Definition(

@@ -9,6 +9,7 @@ from scipy import ndimage
 
 from prosector.errors import InputError
 from prosector.kernels.closest import closest_points
+from prosector.kernels.mesh_components import components
 from prosector.measurement import definitions_basic as define
 from prosector.measurement.border import HALF, border_meshes, corners_of
 from prosector.measurement.filling import Filling, fill_segment
@@ -190,8 +191,7 @@ def _contact(pair: Pair, contact_mm: float) -> list[Measurement]:
     def found(tolerance: float) -> tuple[float, float, Array]:
         near = distance <= tolerance
         area = float((areas * near[mesh.faces].mean(axis=1)).sum())
-        length, ends = widest(points[near]) if np.count_nonzero(near) > 1 else (0.0, np.empty((0, 3)))
-        return area, length, ends
+        return area, *_longest_patch(mesh, near)
 
     area, length, ends = found(contact_mm)
     varied = [found(contact_mm + sign * pair.half_voxel_mm) for sign in (-1, 1)]
@@ -205,6 +205,21 @@ def _contact(pair: Pair, contact_mm: float) -> list[Measurement]:
         Measurement(definition, value, of, (Contribution(SPACING, change),), as_points(ends), warnings)
         for definition, value, change in rows
     ]
+
+
+def _longest_patch(mesh: Mesh, near: Array) -> tuple[float, Array]:
+    """Largest extent of one connected part of those vertices, and its ends; 0 and none where there is no part."""
+    faces = mesh.faces[near[mesh.faces].all(axis=1)]
+    best: tuple[float, Array] = (0.0, np.empty((0, 3)))
+    if not len(faces):
+        return best
+    count = len(mesh.vertices_lps)
+    of_face = np.empty(len(faces), dtype=np.int32)
+    found = components(faces, np.arange(count, dtype=np.int32), np.full(count, -1, dtype=np.int32), of_face)
+    for n in range(found):
+        patch = widest(mesh.vertices_lps[np.unique(faces[of_face == n])])
+        best = max(best, patch, key=lambda b: b[0])
+    return best
 
 
 def _tolerance_warning(pair: Pair, contact_mm: float) -> tuple[str, ...]:

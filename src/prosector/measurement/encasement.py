@@ -195,7 +195,7 @@ def _by_itself(pair: Pair, contact_mm: float) -> list[list[_Station]]:
     if not len(points):
         return []
     depth = closest_points(points, corners_of(pair.second_meshes[0]))[0]
-    step = min(filling.geometry.spacing_mm) / 2
+    step = min(filling.geometry.spacing_mm)
     near = _near(points, depth, pair, contact_mm)
     left = np.where(near & (depth >= step), depth, -1.0)
     runs = []

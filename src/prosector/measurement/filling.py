@@ -191,12 +191,14 @@ def _continued(values: Array, levels: tuple[Array, Array], beyond: Array, near: 
 
 def _brightest(values: Array, trust: Array, layers: tuple[Array, Array], width: list[float], outside: Array) -> Array:
     """Level inside: deep inside or, where it stands out more, in the outer layers, as cortical bone around marrow."""
-    inside = _level(values, trust, width)
-    above = inside - outside
+    deep = _level(values, trust, width)
+    above = deep - outside
     sign = np.sign(np.median(above[layers[0] & np.isfinite(above)])) if np.isfinite(above[layers[0]]).any() else 1.0
+    inside = deep.copy()
     for layer in layers:
         there = _level(values, layer.astype(np.float32), width)
         np.copyto(inside, there, where=sign * (there - inside) > 0)
+    inside[layers[1]] = deep[layers[1]]  # one voxel in, beside a plaque, there is lumen and no border
     return inside
 
 
