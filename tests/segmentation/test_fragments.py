@@ -1,22 +1,18 @@
-"""Fragments: a cracked shaft with cortex and marrow, gaps of known width, bridges, tilted grids; and a real chest."""
+"""Fragments: a cracked shaft with cortex and marrow, gaps of known width, bridges and tilted grids."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import numpy as np
 import pytest
 from analytic import dice, grid, points
 from scipy import ndimage
 
-from prosector.dicom.read import read_series
 from prosector.errors import EmptyResultError, InputError, ParameterError
 from prosector.model.geometry import Array
 from prosector.model.labels import LabelMap, Segment
 from prosector.model.structures import structure
 from prosector.model.volume import HOUNSFIELD, Volume
 from prosector.pipeline.run import run_operation
-from prosector.segmentation.bone import segment_bone
 from prosector.segmentation.fragments import segment_fragments
 
 STRAIGHT = np.eye(3)[::-1] * 0.8
@@ -87,16 +83,3 @@ def test_small_pieces_are_left_out_and_what_is_wrong_is_said() -> None:
         segment_fragments(volume, bone, gap_mm=0)
     with pytest.raises(InputError, match="Hounsfield"):
         segment_fragments(Volume(volume.voxels, volume.geometry), bone)
-
-
-@pytest.mark.real_data
-def test_bones_that_move_against_each_other_come_apart(real_data: Path) -> None:
-    """The left shoulder of the chest CT, against a model's labels: its humerus and scapula lie in different parts."""
-    import nibabel as nib
-
-    volume = read_series(real_data / "chest_cta" / "dicom")
-    model = np.asarray(nib.load(real_data / "chest_cta" / "labels.nii.gz").dataobj)
-    assert model.size == volume.voxels.size
-    bone = segment_bone(volume)
-    found = segment_fragments(volume, bone)
-    assert 5 <= len(found.segments) <= 120
