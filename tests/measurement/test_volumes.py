@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from solids import ELONGATED, GRIDS, ISOTROPIC, centers, grid, labelled, rod, scanned, sphere
@@ -11,6 +13,8 @@ from prosector.measurement.filling import fill_segment
 from prosector.measurement.sizes import widest
 from prosector.measurement.volumes import measure_segments
 from prosector.model.measurement import Measurements
+from prosector.pipeline.source import read_volume
+from prosector.surface.files import read_mesh
 
 CORRECTED = "volume with partial-volume correction"
 RADIUS = 7.0
@@ -136,3 +140,19 @@ def test_widest_pair_against_all_pairs() -> None:
     assert np.linalg.norm(pair[1] - pair[0]) == pytest.approx(length)
     assert widest(points[:1])[0] == 0
     assert widest(np.array([(0.0, 0, 0), (1, 0, 0), (3, 0, 0)]))[0] == 3
+
+
+@pytest.mark.real_data
+def test_a_real_aorta_against_its_reference_surface(real_data: Path) -> None:
+    """Voxels of the reference level set, measured with and without the MR angiogram, against the mesh of it."""
+    folder = real_data / "mra_aorta"
+    levels = read_volume(folder / "aorta-final-levelset.mha", modality="MR")
+    reference = read_mesh(folder / "aorta-surface.stl")
+    labels = labelled(levels.geometry, aorta=levels.voxels < 0)
+    for volume in (None, read_volume(folder / "aorta.mha", modality="MR")):
+        found = measure_segments(labels, volume)
+        assert found.find("volume of the surface").value == pytest.approx(abs(reference.volume_mm3), rel=0.025)
+        assert found.find("surface area").value == pytest.approx(reference.area_mm2, rel=0.05)
+        longest = found.find("maximum 3D diameter")
+        assert longest.uncertainty is not None
+        assert abs(longest.value - widest(reference.vertices_lps)[0]) < longest.uncertainty
