@@ -54,7 +54,10 @@ BESIDE_MM = 1.2
 """So far around bone, and in the next voxels at least, values are averages of bone and tissue and look like blood."""
 
 BRIGHTEST = 2.5
-"""What exceeds the tissue by more than so many times the contrast is calcium or metal."""
+"""What exceeds the tissue by more than so many times the contrast is calcium or metal, or undiluted contrast medium."""
+
+UNDILUTED_MM3 = 1000.0
+"""Such a piece outside bone is calcium no more: contrast medium on its way to the heart."""
 
 PEAK_MM = 2.0
 """Within this distance of its border a vessel reaches its highest value."""
@@ -141,7 +144,9 @@ def segment_vessels(
     excluded = _excluded(volume, labels)
     progress("vessels", 0.2)
     levels = _levels(volume, excluded, blood)
-    scene = _Scene(volume, _smoothed(volume), excluded, levels, kind)
+    smooth = _smoothed(volume)
+    _exclude_calcium(volume, smooth, excluded, levels)
+    scene = _Scene(volume, smooth, excluded, levels, kind)
     tubes = vesselness(
         _without(volume, excluded, levels),
         scales_mm=scales,
@@ -267,10 +272,10 @@ def _hysteresis(scene: _Scene, tubes: Array, minimum_mm3: float) -> Array:
     low, sure = np.zeros(shape, dtype=np.uint8), np.zeros(shape, dtype=np.uint8)
     if scene.kind != "tof":
         for k in range(shape[0]):
-            sure[k] = (scene.smooth[k] >= at(BULK[1])) & _free(scene, k)
+            sure[k] = (scene.smooth[k] >= at(BULK[1])) & (scene.excluded[k] == 0)
         low = grow(sure, scene.matrix, RAMP_MM)
     for k in range(shape[0]):
-        values, tube, free = scene.volume.voxels[k], tubes[k], _free(scene, k)
+        values, tube, free = scene.volume.voxels[k], tubes[k], scene.excluded[k] == 0
         low[k] &= (scene.smooth[k] >= at(BULK[0])) & free
         low[k] |= (values >= at(faint)) & (tube >= LIKE_A_TUBE[0]) & free
         sure[k] |= (values >= at(bright)) & (tube >= LIKE_A_TUBE[1]) & free
@@ -280,9 +285,10 @@ def _hysteresis(scene: _Scene, tubes: Array, minimum_mm3: float) -> Array:
     return pieces.mask((surely >= 0.1 * minimum_mm3) & (surely > 0) & (pieces.sizes * voxel >= 0.5 * minimum_mm3))
 
 
-def _free(scene: _Scene, k: int) -> Array:
-    """Where slice k may hold a vessel."""
-    return np.asarray((scene.excluded[k] == 0) & (scene.smooth[k] <= scene.levels.at(BRIGHTEST)))
+def _exclude_calcium(volume: Volume, smooth: Array, excluded: Array, levels: Levels) -> None:
+    """Set ``excluded`` to 2 in the small pieces that are much brighter than blood."""
+    pieces = find_components((smooth > levels.at(BRIGHTEST)) & (excluded == 0))
+    excluded[pieces.mask(pieces.sizes * volume.geometry.voxel_volume_mm3 < UNDILUTED_MM3) != 0] = 2
 
 
 def _bordered(scene: _Scene, found: Array) -> Array:
