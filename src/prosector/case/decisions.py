@@ -8,7 +8,7 @@ from typing import Any
 
 from prosector.case.events import ELEMENTS, NECESSITY_REASONS, TEXT_FIELDS, Event
 from prosector.case.folder import read_case, record
-from prosector.case.sessions import Session, forget_session
+from prosector.case.sessions import Session, current_session, forget_session
 from prosector.errors import CaseError, UnknownNameError
 
 CHOICES: Mapping[str, tuple[str, ...]] = {
@@ -128,8 +128,10 @@ def log_out(session: Session, reason: str = "logged out") -> tuple[Path, ...]:
     tuple of Path
         Cases that are not where they were, in which its end could not be entered.
     """
+    kept = current_session(session.person.id)
+    cases = kept.cases if kept is not None and kept.id == session.id else session.cases
     lost = []
-    for place in map(Path, session.cases):
+    for place in map(Path, cases):
         try:
             record(place, "session-ended", {"session": session.id, "reason": reason}, session=session)
         except CaseError:

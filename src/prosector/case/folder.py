@@ -20,7 +20,7 @@ from prosector.case.log import LOG, append_line, faults_of, read_log, set_aside
 from prosector.case.people import home
 from prosector.case.sessions import Session, touched
 from prosector.case.state import CaseState, fold
-from prosector.errors import CaseError, OutputError, TamperedError
+from prosector.errors import CaseError, NotPermittedError, OutputError, TamperedError
 
 SCHEMA = "prosector.case/1"
 LOCK = "case.lock"
@@ -126,9 +126,7 @@ def record(
     folder = Path(folder)
     check_event(kind, session.actor if session else PROGRAM, data)
     with locked(folder / LOCK):
-        events = _ready(folder)
-        if session is not None and fold(events).session(session.id) is None:
-            events = _append(folder, events, "session-started", session.opening(), (), session)
+        events = _begun(folder, _ready(folder), session) if session else _ready(folder)
         events = _append(folder, events, kind, data, about, session)
     if session is not None:
         touched(session, folder)
@@ -145,9 +143,7 @@ def begin_session(folder: str | Path, session: Session) -> None:
     """
     folder = Path(folder)
     with locked(folder / LOCK):
-        events = _ready(folder)
-        if fold(events).session(session.id) is None:
-            _append(folder, events, "session-started", session.opening(), (), session)
+        _begun(folder, _ready(folder), session)
     touched(session, folder)
 
 
@@ -158,6 +154,23 @@ def witness_of(state: CaseState) -> tuple[int, str] | None:
         return int(number), sha256
     except (OSError, ValueError):
         return None
+
+
+def _begun(folder: Path, events: tuple[Event, ...], session: Session) -> tuple[Event, ...]:
+    """The events, with the beginning of the session among them.
+
+    Raises
+    ------
+    NotPermittedError
+        If the session has expired, or has ended in this case.
+    """
+    entered = fold(events).session(session.id)
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    if now > session.expires or (entered is not None and entered.ended is not None):
+        raise NotPermittedError("this session is over: prosector login")
+    if entered is not None:
+        return events
+    return _append(folder, events, "session-started", session.opening(), (), session)
 
 
 def _ready(folder: Path) -> tuple[Event, ...]:

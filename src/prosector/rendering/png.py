@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image, PngImagePlugin
 
 from prosector._version import __version__
 from prosector.atomic import atomic_path
+from prosector.errors import FileFormatError
+from prosector.model.geometry import Array
 from prosector.model.rendering import Rendering
 from prosector.rendering.presets import METHOD_WORDS
 
@@ -40,6 +43,21 @@ def write_png(path: str | Path, rendering: Rendering) -> None:
             pnginfo=_text(rendering),
             **density,
         )
+
+
+def read_png(path: str | Path) -> Array:
+    """(height, width, 3) uint8 pixels of a picture.
+
+    Raises
+    ------
+    FileFormatError
+        If it is no PNG.
+    """
+    try:
+        with Image.open(path, formats=["PNG"]) as picture:
+            return np.array(picture.convert("RGB"))
+    except (OSError, SyntaxError) as error:
+        raise FileFormatError(f"{Path(path).name} is no PNG: {error}") from error
 
 
 def _text(rendering: Rendering) -> PngImagePlugin.PngInfo:
