@@ -67,7 +67,7 @@ def test_reports_hold_every_number():
 
 
 def test_draws_depend_on_seed_and_number_only():
-    case = BY_NAME["vessel"]
+    case = BY_NAME["straight vessel"]
     first, again, second, other = (draw_case(case, *draw) for draw in ((1, 1), (1, 1), (1, 2), (2, 1)))
     assert first.phantom.volume.voxels.tobytes() == again.phantom.volume.voxels.tobytes()
     assert first.words != second.words

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from prosector.acceptance import tissues
+from prosector.acceptance import tissues, vessels
 from prosector.acceptance.measure import Measure
 from prosector.acceptance.values import Drawn
 from prosector.datasets.scanner import Scan
@@ -55,6 +55,22 @@ def _tube(rng: np.random.Generator, voxel: float) -> Numbers:
     return {"diameter_mm": across * voxel, "length_mm": 40 * voxel, **_pose(rng)}
 
 
+def _bent(rng: np.random.Generator, voxel: float) -> Numbers:
+    sizes = {"diameter_mm": float(rng.uniform(4.5, 10)) * voxel, "bend_radius_mm": float(rng.uniform(22, 35)) * voxel}
+    return {**sizes, "bend_deg": float(rng.uniform(80, 150)), **_pose(rng)}
+
+
+def _narrow(rng: np.random.Generator, voxel: float) -> Numbers:
+    full, least = float(rng.uniform(9, 13)), float(rng.uniform(4.2, 6.5))
+    sizes = {"diameter_mm": full * voxel, "length_mm": 80 * voxel, "stenosis_length_mm": 22 * voxel}
+    return {**sizes, "stenosis_percent": 100 * (1 - least / full), **_pose(rng)}
+
+
+def _wide(rng: np.random.Generator, voxel: float) -> Numbers:
+    sizes = {"diameter_mm": float(rng.uniform(7, 10)) * voxel, "aneurysm_mm": float(rng.uniform(18, 26)) * voxel}
+    return {**sizes, "length_mm": 100 * voxel, "aneurysm_length_mm": 44 * voxel, **_pose(rng)}
+
+
 def _fracture(rng: np.random.Generator, voxel: float) -> Numbers:
     return {"gap_mm": float(rng.uniform(3, 5)) * voxel, "step_mm": float(rng.uniform(1, 4))}
 
@@ -88,8 +104,14 @@ def _beside(rng: np.random.Generator, voxel: float) -> Numbers:
     return {**_tube(rng, voxel), "bone_mm": 24 * voxel, "cortex_mm": 5 * voxel, "distance_mm": 3.5 * voxel}
 
 
+_ALONG = ("segment-vessels", "centerline")
+
 CASES = (
-    Case("vessel", "tube", ("segment-vessels", "measure-segments"), _tube, tissues.measure_vessel_volume),
+    Case("straight vessel", "tube", (*_ALONG, "measure-vessel"), _tube, vessels.measure_diameters),
+    Case("bent vessel", "bent-tube", (*_ALONG, "measure-vessel"), _bent, vessels.measure_diameters),
+    Case("stenosis", "stenosis", (*_ALONG, "measure-stenosis"), _narrow, vessels.measure_stenosis),
+    Case("aneurysm", "fusiform", (*_ALONG, "measure-aneurysm"), _wide, vessels.measure_aneurysm),
+    Case("volume of a vessel", "tube", ("segment-vessels", "measure-segments"), _tube, tissues.measure_vessel_volume),
     Case(
         "fracture",
         "fracture",

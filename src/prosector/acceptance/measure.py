@@ -66,15 +66,18 @@ def limit_of(drawn: Drawn, unit: str, truth: float, along: Any = None) -> tuple[
 
 def row_of(
     drawn: Drawn, found: Measurements | None, name: str, of: str, truth: float, *, labels: str, along: Any = None,
-    note: str = "",
+    limit: tuple[float, str] | None = None, note: str = "",
 ) -> Row:  # fmt: skip
-    """A row from the first measurement of this name and of this; NaN where it is not there."""
+    """A row from the first measurement of this name and of this; NaN where it is not there.
+
+    ``limit`` is the limit and its words; left out, that of the measurement's unit, in voxels along ``along``.
+    """
     for item in found.items if found else ():
         if item.definition.name == name and (not of or item.of == of):
             unit = item.definition.unit
-            limit, rule = limit_of(drawn, unit, truth, along)
+            most, rule = limit or limit_of(drawn, unit, truth, along)
             words = item.definition.text
-            return Row(drawn.words, name, of or item.of, unit, words, truth, item.value, limit, rule, labels)
+            return Row(drawn.words, name, of or item.of, unit, words, truth, item.value, most, rule, labels)
     return Row(
         drawn.words, name, of, "", "", truth, math.nan, math.nan, "", labels, note=note or "nothing was measured"
     )
