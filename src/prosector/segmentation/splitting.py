@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -222,7 +223,10 @@ def _walked(parts: Array, starts: Array, voxels: Array, geometry: Geometry) -> A
         data = np.nan_to_num(voxels[near].astype(np.float64))
         # what lies outside the segment has no say in how values are scaled
         data[given < 0] = float(data[given >= 0].mean())
-        found = random_walker(data, given, beta=BETA, mode="cg_j", tol=1e-4, spacing=geometry.spacing_mm)
+        with warnings.catch_warnings():
+            # the solver stops early, at probabilities a little outside 0 … 1; only the largest one counts
+            warnings.filterwarnings("ignore", message="The probability range", category=UserWarning)
+            found = random_walker(data, given, beta=BETA, mode="cg_j", tol=1e-4, spacing=geometry.spacing_mm)
         decided = unknown[near] & (found > 0)
         out[near][decided] = found[decided]
     return out
