@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,6 +15,7 @@ import numpy as np
 
 from benchmarks.ours import OURS
 from benchmarks.scenes import scene
+from benchmarks.startup import _reset_peak, _status
 from benchmarks.timing import alternate, medians
 from prosector import Volume
 from prosector.model.geometry import Geometry
@@ -28,7 +28,6 @@ SHAPE = (96, 256, 256)
 CONTRAST = 200.0
 SKIMAGE = "skimage.filters.frangi"
 ITK = "SimpleITK: recursive Gaussian derivatives, ObjectnessMeasure"
-MEGABYTE = 1 << 20
 
 
 def part(dataset: str) -> Volume:
@@ -96,9 +95,10 @@ def _measure(dataset: str, who: str) -> dict[str, float]:
     volume = part(dataset)
     small = Volume(volume.voxels[:8, :16, :16], Geometry((8, 16, 16), volume.geometry.affine), volume.unit)
     RUNS[who](small)  # libraries and compiled code are held by everyone
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    _reset_peak()
+    held = _status("VmRSS")
     RUNS[who](volume)
-    return {"peak_above_mb": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 / MEGABYTE}
+    return {"peak_above_mb": round((_status("VmHWM") - held) / 1024, 1)}
 
 
 def compare(dataset: str, rounds: int = 5) -> dict[str, Any]:
