@@ -45,9 +45,10 @@ def slice_axes(filling: Filling) -> tuple[float, Array, float, Array] | None:
         either side, brought onto one line across.
     """
     best: tuple[float, Array, Array] | None = None
+    plane = _plane(filling.geometry)
     for k in np.flatnonzero(filling.mask.any(axis=(1, 2))):
         for outline in _outlines(filling.parts[k], int(k), filling.geometry):
-            length, pair = widest(outline @ (plane := _plane(filling.geometry)).T)
+            length, pair = widest(outline @ plane.T)
             if best is None or length > best[0]:
                 best = (length, pair @ plane, outline)
     if best is None:
