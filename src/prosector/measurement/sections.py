@@ -280,16 +280,16 @@ def _half_levels(profiles: Array, hint: Array, given: Array | None, planes: _Pla
     calm = np.stack(
         [ndimage.gaussian_filter1d(p, w, axis=0, mode="wrap") for p, w in zip(profiles, width, strict=True)]
     )
-    walls = hint
+    about = hint
     for _ in range(2):
-        lumen = _core_level(calm, np.nanmedian(walls, axis=1), steps)
-        around = _surroundings(calm, walls, lumen, steps, voxel)
+        lumen = _core_level(calm, np.nanmedian(about, axis=1), steps)
+        around = _surroundings(calm, about, lumen, steps, voxel)
         gas = (around < AIR_BELOW_HU) & fields.hounsfield
         if gas.mean() < 0.95:
             around = np.where(gas, np.minimum(WALL_HU, lumen[:, None] - 1), around)
         half = 0.5 * (lumen[:, None] + around)
         walls = _walls(calm, half, given, steps, voxel)
-        walls = np.where(np.isnan(walls).mean(axis=1)[:, None] > 0.9, hint, walls)
+        about = np.where(np.isnan(walls).mean(axis=1)[:, None] > 0.9, hint, walls)
     growth, unresolved = _growth(calm, half, lumen, walls, steps)
     found = [walls, *(_walls(calm, half + sign * fields.change, given, steps, voxel) for sign in (-1, 1))]
     calmed = [_calmed(w + growth[:, None], planes) for w in found]
