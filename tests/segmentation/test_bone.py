@@ -123,9 +123,9 @@ def test_an_angiogram_agrees_with_its_reference_labels(chest: Volume, real_data:
     bones = np.isin(reference, [*range(25, 51), *range(69, 79), 91, *range(92, 117)])
     dense = chest.voxels > 150
     # the labels are a model's: they leave out the heads of the ribs and stay inside the cortex
-    assert dice(found & dense, bones & dense) > 0.83
+    assert dice(found & dense, bones & dense) > 0.85
     assert found[bones & dense].mean() > 0.9
-    for number in (51, 52, 53, 62, 63, 64):
+    for number in (51, 52, 53, 57, 58, 62, 63, 64):
         assert found[reference == number].mean() < 0.03, f"label {number} of heart and great vessels taken for bone"
 
     threads = numba.get_num_threads()
