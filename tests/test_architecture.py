@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "kernels": set(),
     **{room: VALUES | {"kernels"} for room in SCENE_ROOMS},
     "pipeline": PIPELINE | {"kernels"},  # the number of threads goes into the trace
-    "acceptance": PIPELINE | {"pipeline"},
+    "acceptance": PIPELINE | {"pipeline", "kernels"},  # it states how many threads it ran on
     "case": PIPELINE | {"pipeline"},
     "report": PIPELINE | {"pipeline", "case"},
     "network": PIPELINE | {"pipeline", "case", "report"},
