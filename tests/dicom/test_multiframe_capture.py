@@ -12,7 +12,7 @@ import SimpleITK
 from derived_objects import BARE, CREATED, REAL_SERIES, SOURCE, assert_valid
 
 from prosector.dicom.codes import METHOD_DERIVATIONS
-from prosector.dicom.derived import derive_series, write_dicom
+from prosector.dicom.derived import Derivation, derive_series, write_dicom
 from prosector.dicom.multiframe_capture import build_multiframe_capture
 from prosector.dicom.read import read_series
 from prosector.errors import NoDicomSourceError, ParameterError
@@ -37,10 +37,10 @@ def capture(source=SOURCE, cine=None, created=CREATED, **changes):
     settings = {
         "series": derive_series(SOURCE if not source.is_dicom else source, "MIP", created, recipe_sha256="ab"),
         "instance_number": 1,
-        "derivation_description": "Maximum intensity projection, turning.",
-        "derivation_codes": METHOD_DERIVATIONS["mip"],
+        "description": "Maximum intensity projection, turning.",
+        "codes": METHOD_DERIVATIONS["mip"],
     }
-    return build_multiframe_capture(cine or cine_of(), source, **(settings | changes))
+    return build_multiframe_capture(cine or cine_of(), source, Derivation(**(settings | changes)))
 
 
 def written(tmp_path, dataset):
@@ -120,7 +120,7 @@ def test_what_cannot_be_written_is_refused():
     with pytest.raises(ParameterError):
         capture(instance_number=0)
     with pytest.raises(ParameterError):
-        capture(derivation_codes=())
+        capture(codes=())
     frame = np.broadcast_to(np.uint8(0), (1, 4096, 4096, 3))
     many = cine_of(count=90)
     object.__setattr__(many, "frames", np.broadcast_to(frame, (90, 4096, 4096, 3)))

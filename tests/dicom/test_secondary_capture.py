@@ -15,7 +15,7 @@ from derived_objects import BARE, CREATED, REAL_SERIES, SOURCE, assert_valid, wi
 from pydicom.sr import _concepts_dict
 
 from prosector.dicom.codes import ALL_CODES, MAXIMUM_INTENSITY_PROJECTION, METHOD_DERIVATIONS
-from prosector.dicom.derived import DerivedSeries, Workstation, derive_series, write_dicom
+from prosector.dicom.derived import Derivation, DerivedSeries, Workstation, derive_series, write_dicom
 from prosector.dicom.read import read_series
 from prosector.dicom.secondary_capture import build_secondary_capture
 from prosector.dicom.uids import IMPLEMENTATION_CLASS_UID, derived_uid, random_uid
@@ -44,10 +44,10 @@ def capture(source=SOURCE, rendering=None, **changes):
     settings = {
         "series": changes.pop("series", None) or series_of(source),
         "instance_number": 1,
-        "derivation_description": "Maximum intensity projection, anterior.",
-        "derivation_codes": METHOD_DERIVATIONS["mip"],
+        "description": "Maximum intensity projection, anterior.",
+        "codes": METHOD_DERIVATIONS["mip"],
     }
-    return build_secondary_capture(rendering or rendering_of(), source, **(settings | changes))
+    return build_secondary_capture(rendering or rendering_of(), source, Derivation(**(settings | changes)))
 
 
 def written(tmp_path, dataset):
@@ -195,7 +195,7 @@ def test_dates_of_other_forms_are_brought_into_the_legal_one(tmp_path):
 
 def test_descriptions_too_long_for_dicom_are_cut(tmp_path):
     equipment = replace(SOURCE.equipment, station_name="S" * 40, model="M" * 90)
-    read = written(tmp_path, capture(replace(SOURCE, equipment=equipment), derivation_description="x" * 3000))
+    read = written(tmp_path, capture(replace(SOURCE, equipment=equipment), description="x" * 3000))
     assert len(read.DerivationDescription) == 1024
     assert read.DerivationDescription.endswith("Not made under physician supervision.")
     scanner = read.ContributingEquipmentSequence[0]
@@ -263,7 +263,7 @@ def test_pictures_have_a_number_and_a_derivation():
     with pytest.raises(ParameterError):
         capture(instance_number=0)
     with pytest.raises(ParameterError):
-        capture(derivation_codes=())
+        capture(codes=())
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path):

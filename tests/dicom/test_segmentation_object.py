@@ -11,7 +11,7 @@ import pytest
 from derived_objects import BARE, CREATED, REAL_SERIES, SOURCE, assert_valid
 from highdicom.seg import Segmentation, SegmentDescription, segread
 
-from prosector.dicom.derived import derive_series, write_dicom
+from prosector.dicom.derived import Derivation, derive_series, write_dicom
 from prosector.dicom.read import read_series
 from prosector.dicom.segmentation_object import build_segmentation
 from prosector.dicom.segmentation_read import read_segmentation
@@ -60,8 +60,8 @@ def labels_on(geometry, segments=(BONE, LESION), dtype=np.uint8):
 
 def segmentation(labelmap, source=SOURCE, **changes):
     series = derive_series(source, "Segmentation", CREATED, recipe_sha256="ab", number=1002)
-    settings = {"series": series, "instance_number": 1, "derivation_description": "Hysteresis threshold."}
-    return build_segmentation(labelmap, source, **(settings | changes))
+    settings = {"series": series, "instance_number": 1, "description": "Hysteresis threshold."}
+    return build_segmentation(labelmap, source, Derivation(**(settings | changes)))
 
 
 def written(tmp_path, dataset):

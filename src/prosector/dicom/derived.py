@@ -17,6 +17,7 @@ from prosector.atomic import atomic_path
 from prosector.dicom.uids import IMPLEMENTATION_CLASS_UID, derived_uid, random_uid
 from prosector.errors import NoDicomSourceError, ParameterError
 from prosector.model.source import Source
+from prosector.model.structures import Code
 
 IMPLEMENTATION_VERSION_NAME = f"PROSECTOR_{__version__}"[:16]
 """Implementation Version Name (0002,0013)."""
@@ -86,6 +87,53 @@ class DerivedSeries:
             )
         if not re.match(RE_VALID_UID, self.instance_uid):
             raise ParameterError(f"(0020,000E) Series Instance UID: {self.instance_uid!r} is not a UID")
+
+
+@dataclass(frozen=True, slots=True)
+class Derivation:
+    """How one object came about, and where it is filed: what every builder of derived objects is told.
+
+    Parameters
+    ----------
+    series : DerivedSeries
+        The series that it goes into.
+    instance_number : int
+        Instance Number (0020,0013), from 1.
+    description : str
+        How it was made, in words; cut to what Derivation Description (0008,2111) holds.
+    codes : tuple of Code
+        Of CID 7203; ``codes.METHOD_DERIVATIONS`` has those of each method. Pictures need at least one.
+    supervised : bool
+        Whether a physician supervised; if not, the object says so.
+    sop_instance_uid : str
+        By default a function of series, number, time of creation and content.
+
+    Raises
+    ------
+    ParameterError
+        If the instance number is below 1.
+    """
+
+    series: DerivedSeries
+    instance_number: int = 1
+    description: str = ""
+    codes: tuple[Code, ...] = ()
+    supervised: bool = False
+    sop_instance_uid: str = ""
+
+    def __post_init__(self) -> None:
+        if self.instance_number < 1:
+            raise ParameterError(f"instances are numbered from 1; found {self.instance_number}")
+
+    def uid(self, kind: str, content: str) -> str:
+        """SOP Instance UID of an object of this kind whose content has this digest."""
+        identity = (self.series.instance_uid, str(self.instance_number), self.series.created.isoformat(), content)
+        return self.sop_instance_uid or derived_uid(kind, *identity)
+
+    def require_codes(self) -> None:
+        """Raise ParameterError unless there is a derivation code."""
+        if not self.codes:
+            raise ParameterError("a derived picture has at least one derivation code of CID 7203")
 
 
 def derive_series(

@@ -16,9 +16,10 @@ from pydicom import config
 from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
+from pydicom.uid import UID
 
 from prosector.dicom.codes import ACQUISITION_EQUIPMENT, PROCESSING_EQUIPMENT, SOURCE_IMAGE, code_sequence
-from prosector.dicom.derived import LO_LENGTH, DerivedSeries, Workstation
+from prosector.dicom.derived import LO_LENGTH, Derivation, DerivedSeries, Workstation, require_dicom
 from prosector.model.source import Acquisition, Equipment, Source
 from prosector.model.structures import Code
 
@@ -75,6 +76,52 @@ def put_known(dataset: Dataset, keyword: str, value: str) -> None:
     put(dataset, keyword, value)
     if dataset[keyword].is_empty:
         del dataset[keyword]
+
+
+def begin_object(sop_class_uid: str, uid: str, modality: str, source: Source, derivation: Derivation) -> Dataset:
+    """What every derived object begins with: identity, patient, base study, series, equipment, times, number.
+
+    Raises
+    ------
+    NoDicomSourceError
+        If the source is not DICOM.
+    """
+    require_dicom(source)
+    dataset = Dataset()
+    dataset.SOPClassUID = UID(sop_class_uid)
+    dataset.SOPInstanceUID = UID(uid)
+    add_context(dataset, modality, source, derivation)
+    dataset.InstanceNumber = derivation.instance_number
+    return dataset
+
+
+def begin_image(sop_class_uid: str, uid: str, modality: str, source: Source, derivation: Derivation) -> Dataset:
+    """The same for an image, which also says how it was derived and of what.
+
+    Raises
+    ------
+    NoDicomSourceError
+        If the source is not DICOM.
+    ParameterError
+        If no derivation code is given.
+    """
+    derivation.require_codes()
+    dataset = begin_object(sop_class_uid, uid, modality, source, derivation)
+    add_laterality(dataset, source.acquisition)
+    add_derivation(dataset, derivation.description, derivation.codes, derivation.supervised)
+    add_source_images(dataset, source, spatial_locations_preserved="NO")
+    add_lossy_compression(dataset, source.acquisition)
+    return dataset
+
+
+def add_context(dataset: Dataset, modality: str, source: Source, derivation: Derivation) -> None:
+    """Patient, study, series, equipment and times, over whatever was there."""
+    series = derivation.series
+    add_patient_and_study(dataset, source)
+    add_series(dataset, series, modality, source.acquisition)
+    add_equipment(dataset, series.workstation)
+    add_contributing_equipment(dataset, source, series)
+    add_times(dataset, series.created)
 
 
 def add_patient_and_study(dataset: Dataset, source: Source) -> None:

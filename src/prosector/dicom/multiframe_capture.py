@@ -11,33 +11,18 @@ all frames agree.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
-from pydicom.uid import UID, MultiFrameTrueColorSecondaryCaptureImageStorage
+from pydicom.uid import MultiFrameTrueColorSecondaryCaptureImageStorage
 
-from prosector.dicom.derived import DerivedSeries, finish, require_dicom
-from prosector.dicom.modules import (
-    add_contributing_equipment,
-    add_derivation,
-    add_equipment,
-    add_laterality,
-    add_lossy_compression,
-    add_patient_and_study,
-    add_series,
-    add_source_images,
-    add_times,
-    put,
-)
+from prosector.dicom.derived import Derivation, finish
+from prosector.dicom.modules import begin_image, put
 from prosector.dicom.secondary_capture import add_capture, add_pixel_spacing, add_true_color
-from prosector.dicom.uids import derived_uid
 from prosector.errors import ParameterError
 from prosector.model.camera import orientation_letters
 from prosector.model.cine import Cine
 from prosector.model.digest import digest
 from prosector.model.source import Source
-from prosector.model.structures import Code
 
 LARGEST_PIXEL_DATA = 2**32 - 2
 """Bytes of Pixel Data that an explicit length can tell (PS3.5 7.1.1)."""
@@ -46,24 +31,16 @@ LOOPING, SWEEPING = 0, 1
 """Preferred Playback Sequencing (0018,1244): over and over; forwards and backwards."""
 
 
-def build_multiframe_capture(
-    cine: Cine,
-    source: Source,
-    *,
-    series: DerivedSeries,
-    instance_number: int,
-    derivation_description: str,
-    derivation_codes: Sequence[Code],
-    supervised: bool = False,
-) -> Dataset:
+def build_multiframe_capture(cine: Cine, source: Source, derivation: Derivation) -> Dataset:
     """Build a Multi-frame True Color Secondary Capture Image (PS3.3 A.8.5): RGB, 8 bits, in the base study.
 
     Parameters
     ----------
     cine : Cine
         Its frames are stored as they are; Burned In Annotation says whether they name the patient.
-    source, series, instance_number, derivation_description, derivation_codes, supervised
+    source : Source
         As for :func:`prosector.dicom.secondary_capture.build_secondary_capture`.
+    derivation : Derivation
 
     Returns
     -------
@@ -75,29 +52,13 @@ def build_multiframe_capture(
     NoDicomSourceError
         If the source is not DICOM.
     ParameterError
-        If the instance number is below 1, no derivation code is given, or the frames are more than one
-        object can hold.
+        If no derivation code is given, or the frames are more than one object can hold.
     """
-    require_dicom(source)
-    if instance_number < 1 or not derivation_codes:
-        raise ParameterError("a derived cine has an instance number from 1 and at least one derivation code")
     if cine.frames.nbytes > LARGEST_PIXEL_DATA:
         raise ParameterError("the frames take more than the 4 GiB that a DICOM object holds: fewer or smaller ones")
-    identity = (series.instance_uid, str(instance_number), series.created.isoformat(), digest(cine))
-    dataset = Dataset()
-    dataset.SOPClassUID = MultiFrameTrueColorSecondaryCaptureImageStorage
-    dataset.SOPInstanceUID = UID(derived_uid("multi-frame secondary capture", *identity))
-    add_patient_and_study(dataset, source)
-    add_series(dataset, series, source.modality, source.acquisition)
-    add_laterality(dataset, source.acquisition)
-    add_equipment(dataset, series.workstation)
-    add_contributing_equipment(dataset, source, series)
-    add_times(dataset, series.created)
-    add_derivation(dataset, derivation_description, derivation_codes, supervised)
-    add_source_images(dataset, source, spatial_locations_preserved="NO")
-    add_lossy_compression(dataset, source.acquisition)
-    dataset.InstanceNumber = instance_number
-    add_capture(dataset, series)
+    uid = derivation.uid("multi-frame secondary capture", digest(cine))
+    dataset = begin_image(MultiFrameTrueColorSecondaryCaptureImageStorage, uid, source.modality, source, derivation)
+    add_capture(dataset, derivation.series)
     add_true_color(dataset, cine.frames, cine.burned_in_identity)
     _add_frames(dataset, cine)
     return finish(dataset)

@@ -10,50 +10,22 @@ rendering is no point in the patient and a viewer would draw reference lines thr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from pydicom.dataset import Dataset
-from pydicom.uid import UID, SecondaryCaptureImageStorage
+from pydicom.uid import SecondaryCaptureImageStorage
 
-from prosector.dicom.derived import DerivedSeries, finish, require_dicom
-from prosector.dicom.modules import (
-    add_contributing_equipment,
-    add_derivation,
-    add_equipment,
-    add_laterality,
-    add_lossy_compression,
-    add_patient_and_study,
-    add_series,
-    add_source_images,
-    add_times,
-    dicom_date,
-    dicom_time,
-    put,
-)
-from prosector.dicom.uids import derived_uid
-from prosector.errors import ParameterError
+from prosector.dicom.derived import Derivation, DerivedSeries, finish
+from prosector.dicom.modules import begin_image, dicom_date, dicom_time, put
 from prosector.model.camera import orientation_letters
 from prosector.model.digest import digest
 from prosector.model.geometry import Array
 from prosector.model.rendering import Rendering
 from prosector.model.source import Source
-from prosector.model.structures import Code
 
 CALIBRATION = "Parallel projection: distances in the plane of the picture"
 """Pixel Spacing Calibration Description (0028,0A04), at most 64 characters."""
 
 
-def build_secondary_capture(
-    rendering: Rendering,
-    source: Source,
-    *,
-    series: DerivedSeries,
-    instance_number: int,
-    derivation_description: str,
-    derivation_codes: Sequence[Code],
-    supervised: bool = False,
-    sop_instance_uid: str | None = None,
-) -> Dataset:
+def build_secondary_capture(rendering: Rendering, source: Source, derivation: Derivation) -> Dataset:
     """Build a Secondary Capture Image (PS3.3 A.8.1): RGB, 8 bits, in the base study.
 
     Parameters
@@ -63,18 +35,7 @@ def build_secondary_capture(
     source : Source
         The series that it was made from: patient and study are carried over, and every image is named in
         the Source Image Sequence.
-    series : DerivedSeries
-        The series that it goes into.
-    instance_number : int
-        Instance Number (0020,0013), from 1.
-    derivation_description : str
-        How it was made, in words; cut to what Derivation Description (0008,2111) holds.
-    derivation_codes : sequence of Code
-        At least one of CID 7203; ``codes.METHOD_DERIVATIONS`` has those of each method.
-    supervised : bool
-        Whether a physician supervised; if not, the object says so.
-    sop_instance_uid : str, optional
-        By default a function of series, number, time of creation and content.
+    derivation : Derivation
 
     Returns
     -------
@@ -88,27 +49,12 @@ def build_secondary_capture(
     InputError
         If the rendering is of the interactive tier.
     ParameterError
-        If the instance number is below 1, or no derivation code is given.
+        If no derivation code is given.
     """
-    require_dicom(source)
     rendering.require_still()
-    if instance_number < 1 or not derivation_codes:
-        raise ParameterError("a derived picture has an instance number from 1 and at least one derivation code")
-    identity = (series.instance_uid, str(instance_number), series.created.isoformat(), digest(rendering))
-    dataset = Dataset()
-    dataset.SOPClassUID = SecondaryCaptureImageStorage
-    dataset.SOPInstanceUID = UID(sop_instance_uid or derived_uid("secondary capture", *identity))
-    add_patient_and_study(dataset, source)
-    add_series(dataset, series, source.modality, source.acquisition)
-    add_laterality(dataset, source.acquisition)
-    add_equipment(dataset, series.workstation)
-    add_contributing_equipment(dataset, source, series)
-    add_times(dataset, series.created)
-    add_derivation(dataset, derivation_description, derivation_codes, supervised)
-    add_source_images(dataset, source, spatial_locations_preserved="NO")
-    add_lossy_compression(dataset, source.acquisition)
-    dataset.InstanceNumber = instance_number
-    add_capture(dataset, series)
+    uid = derivation.uid("secondary capture", digest(rendering))
+    dataset = begin_image(SecondaryCaptureImageStorage, uid, source.modality, source, derivation)
+    add_capture(dataset, derivation.series)
     _add_image(dataset, rendering)
     return finish(dataset)
 

@@ -23,20 +23,11 @@ from pydicom.valuerep import DS
 
 from prosector._version import __version__
 from prosector.dicom.codes import NEIGHBORHOOD_ANALYSIS, SEGMENTATION
-from prosector.dicom.derived import LO_LENGTH, DerivedSeries, finish, require_dicom
-from prosector.dicom.modules import (
-    add_contributing_equipment,
-    add_derivation,
-    add_equipment,
-    add_patient_and_study,
-    add_series,
-    add_source_images,
-    add_times,
-    put,
-)
+from prosector.dicom.derived import LO_LENGTH, Derivation, DerivedSeries, finish, require_dicom
+from prosector.dicom.modules import add_context, add_derivation, add_source_images, put
 from prosector.dicom.segmentation_read import read_segmentation as read_segmentation
 from prosector.dicom.uids import derived_uid
-from prosector.errors import EmptyResultError, GeometryError, InputError, ParameterError
+from prosector.errors import EmptyResultError, GeometryError, InputError
 from prosector.model.digest import digest
 from prosector.model.geometry import ORTHOGONAL_TOLERANCE, Array, Geometry
 from prosector.model.labels import LabelMap, Segment
@@ -44,16 +35,7 @@ from prosector.model.source import Source
 from prosector.model.structures import Code
 
 
-def build_segmentation(
-    labelmap: LabelMap,
-    source: Source,
-    *,
-    series: DerivedSeries,
-    instance_number: int,
-    derivation_description: str = "Segmentation",
-    supervised: bool = False,
-    sop_instance_uid: str | None = None,
-) -> Dataset:
+def build_segmentation(labelmap: LabelMap, source: Source, derivation: Derivation) -> Dataset:
     """Build a binary DICOM Segmentation: one segment for each of the label map, empty frames left out.
 
     Segment numbers become 1, 2, … in the order of the label map's segments, as DICOM requires.
@@ -63,15 +45,8 @@ def build_segmentation(
     labelmap : LabelMap
         On the grid of the volume that was read from ``source``.
     source : Source
-    series : DerivedSeries
-    instance_number : int
-        From 1.
-    derivation_description : str
-        How it was made, in words.
-    supervised : bool
-        Whether a physician supervised; if not, the object says so.
-    sop_instance_uid : str, optional
-        By default a function of series, number, time of creation and content.
+    derivation : Derivation
+        Its one code is that of segmentation, whatever is given.
 
     Returns
     -------
@@ -88,20 +63,15 @@ def build_segmentation(
         If rows and columns are not at right angles, which Image Orientation (Patient) cannot state.
     InputError
         If a label has no segment.
-    ParameterError
-        If the instance number is below 1.
     """
     require_dicom(source)
-    if instance_number < 1:
-        raise ParameterError(f"(0020,0013) Instance Number is 1 or above; found {instance_number}")
     labels = _numbered_from_one(labelmap)
-    identity = (series.instance_uid, str(instance_number), series.created.isoformat(), digest(labelmap))
-    uid = sop_instance_uid or derived_uid("segmentation", *identity)
+    uid = derivation.uid("segmentation", digest(labelmap))
     with config.disable_value_validation():  # the source's UIDs are carried as found
-        dataset = _encode(labelmap, labels, source, series, uid)
-    dataset.InstanceNumber = instance_number
-    _add_context(dataset, source, series)
-    add_derivation(dataset, derivation_description, [SEGMENTATION], supervised)
+        dataset = _encode(labelmap, labels, source, derivation.series, uid)
+    dataset.InstanceNumber = derivation.instance_number
+    _replace_context(dataset, source, derivation)
+    add_derivation(dataset, derivation.description, [SEGMENTATION], derivation.supervised)
     _name_source_class(dataset, labelmap.geometry, source)
     return finish(dataset)
 
@@ -220,13 +190,9 @@ def _concept(code: Code) -> CodedConcept:
     return CodedConcept(code.value, code.scheme, code.meaning)
 
 
-def _add_context(dataset: Dataset, source: Source, series: DerivedSeries) -> None:
+def _replace_context(dataset: Dataset, source: Source, derivation: Derivation) -> None:
     """Replace what highdicom took from the made-up headers and from its own clock and random numbers."""
-    add_patient_and_study(dataset, source)
-    add_series(dataset, series, "SEG", source.acquisition)
-    add_equipment(dataset, series.workstation)
-    add_contributing_equipment(dataset, source, series)
-    add_times(dataset, series.created)
+    add_context(dataset, "SEG", source, derivation)
     add_source_images(dataset, source, spatial_locations_preserved="YES")
     organization = UID(derived_uid("dimensions", dataset.SOPInstanceUID))
     for item in (*dataset.DimensionOrganizationSequence, *dataset.DimensionIndexSequence):

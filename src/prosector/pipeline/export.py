@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from prosector.errors import UsageError
 from prosector.model.centerlines import Centerlines
@@ -187,7 +186,7 @@ def write_value(path: str | Path, value: Value, provenance: Provenance | None = 
 
 def _write_dicom(path: Path, value: Value, provenance: Provenance) -> None:
     from prosector.dicom.codes import METHOD_DERIVATIONS
-    from prosector.dicom.derived import derive_series, write_dicom
+    from prosector.dicom.derived import Derivation, derive_series, write_dicom
     from prosector.dicom.multiframe_capture import build_multiframe_capture
     from prosector.dicom.secondary_capture import build_secondary_capture
     from prosector.dicom.segmentation_object import build_segmentation
@@ -201,19 +200,13 @@ def _write_dicom(path: Path, value: Value, provenance: Provenance) -> None:
         recipe_sha256=provenance.trace_sha256,
         number=IMAGE_SERIES_NUMBER if is_picture else SEGMENTATION_SERIES_NUMBER,
     )
-    common: dict[str, Any] = {
-        "series": series,
-        "instance_number": provenance.instance_number,
-        "derivation_description": provenance.words,
-        "supervised": provenance.supervised,
-    }
+    codes = METHOD_DERIVATIONS[value.method] if isinstance(value, (Rendering, Cine)) else ()
+    told = Derivation(series, provenance.instance_number, provenance.words, codes, provenance.supervised)
     if isinstance(value, Rendering):
-        codes = METHOD_DERIVATIONS[value.method]
-        dataset = build_secondary_capture(value, source, derivation_codes=codes, **common)
+        dataset = build_secondary_capture(value, source, told)
     elif isinstance(value, Cine):
-        codes = METHOD_DERIVATIONS[value.method]
-        dataset = build_multiframe_capture(value, source, derivation_codes=codes, **common)
+        dataset = build_multiframe_capture(value, source, told)
     else:
         assert isinstance(value, LabelMap)
-        dataset = build_segmentation(value, source, **common)
+        dataset = build_segmentation(value, source, told)
     write_dicom(path, dataset)
