@@ -107,12 +107,12 @@ def _signed(state: CaseState) -> Iterator[Check]:
             notes.append(f"{where}: {person!r} is no user of this workstation; the key cannot be compared")
         elif known[person] != opening["public_key"]:
             wrong.append(f"{where}: the key is not the one that this workstation knows of {person!r}")
-    wrong += [f"event {event.number}: {what}" for event in state.events for what in _entered(state, event)]
+    wrong += [f"event {event.number}: {what}" for event in state.events for what in entry_faults(state, event)]
     yield Check("signatures", tuple(wrong), tuple(dict.fromkeys(notes)))
 
 
-def _entered(state: CaseState, event: Event) -> Iterator[str]:
-    """What is wrong with who entered an event."""
+def entry_faults(state: CaseState, event: Event) -> Iterator[str]:
+    """What is wrong with who entered an event: session, person, signature, time; nothing where all is well."""
     if event.kind == "run-done" and event.data.get("supervisor"):
         yield from _supervised(state, event)
     if not event.actor.person:
