@@ -137,7 +137,7 @@ CASES = (
     ),
     Case("bone and vessel", "bone-vessel", ("measure-distance",), _beside, tissues.measure_given_distance),
     Case("joint space", "joint", ("measure-distance",), _joint, tissues.measure_given_distance),
-    Case("encased vessel", "encasement", ("measure-encasement",), _sleeve, tissues.measure_encasement),
+    Case("encased vessel", "encasement", ("centerline", "measure-encasement"), _sleeve, tissues.measure_encasement),
     Case("balls", "balls", ("measure-segments",), _balls, tissues.measure_balls),
 )
 """All tests, in the order of the report."""

@@ -111,8 +111,12 @@ def measure_given_distance(drawn: Drawn) -> list[Row]:
 def measure_encasement(drawn: Drawn) -> list[Row]:
     """How much of a vessel's circumference a tumour surrounds, on the true labels."""
     phantom = drawn.phantom
-    inputs = {"labels": phantom.labels, "volume": phantom.volume}
-    found, why = attempt("measure-encasement", inputs, lesion="lesion", vessel="vessel")
+    line = phantom.truth["centerlines"]["vessel"]["points_lps"]
+    way = {"segment": "vessel", "start_lps": line[0], "ends_lps": line[-1]}
+    center, why = attempt("centerline", {"labels": phantom.labels}, **way)
+    inputs = {"labels": phantom.labels, "volume": phantom.volume, **({"centerlines": center} if center else {})}
+    found, also = attempt("measure-encasement", inputs, lesion="lesion", vessel="vessel")
+    why = also or why
     length = phantom.value("contact length")
     return [
         row_of(drawn, found, "encasement angle", "", phantom.value("encasement"), labels=LABELS_GIVEN, note=why),

@@ -25,6 +25,9 @@ RIM_VOXELS = 1.5
 BAND_MM = 2.5
 """How far along the side of the bone the step is read."""
 
+ONE_WAY = 4.0
+"""Ratio of what the sides tell of the shift one way and across: above it, the lesser is noise and left out."""
+
 LOCAL_MM = 2.0
 """Radius over which a local gap is averaged before the largest is taken."""
 
@@ -214,19 +217,21 @@ def _step(a: Surface, b: Surface, faces: tuple[Array, Array], normal: Array, cen
         m, q = m_a[near[kept]], back[kept]
         off = ((q - flat_a[near[kept]]) * m).sum(axis=1)
         columns = np.column_stack([m, q[:, 0] * m[:, 1] - q[:, 1] * m[:, 0]])
-        if np.linalg.cond(columns[:, :2]) > 20:
-            return _along_one(columns[:, :2], off, axes)
-        dx, dy, dturn = np.linalg.lstsq(columns, off, rcond=None)[0]
+        dx, dy, dturn = _solved(columns, off)
         shift, turn = shift + _turned(np.array([[dx, dy]]), turn)[0], turn + float(dturn)
         if max(abs(dx), abs(dy)) < 1e-4 and abs(dturn) < 1e-5:
             break
     return np.asarray(shift @ axes)
 
 
-def _along_one(columns: Array, off: Array, axes: Array) -> Array:
-    """A line with sides that all look the same way tells the shift across them only."""
-    direction = np.linalg.svd(columns, full_matrices=False)[2][0]
-    return np.asarray(np.mean(off / (columns @ direction)) * direction @ axes)
+def _solved(columns: Array, off: Array) -> Array:
+    """Shift and turn by least squares; sides that look one way, as of a plate, tell the shift across them only."""
+    _, sizes, ways = np.linalg.svd(columns[:, :2], full_matrices=False)
+    if sizes[0] <= ONE_WAY * sizes[1]:
+        return np.asarray(np.linalg.lstsq(columns, off, rcond=None)[0])
+    across = np.column_stack([columns[:, :2] @ ways[0], columns[:, 2]])
+    along, turn = np.linalg.lstsq(across, off, rcond=None)[0]
+    return np.array([*(along * ways[0]), turn])
 
 
 def _turned(points: Array, angle: float) -> Array:
