@@ -25,6 +25,7 @@ COMMANDS = {
     "recipes": "list the built-in recipes",
     "operations": "list the operations, or show what one takes and makes",
     "demo": "run the main job on the embedded sample",
+    "report": "draft, sign, amend and show the report of a case",
     "datasets": "list and fetch public series",
     "phantom": "compute the scan of a test object of which every number is known",
     "verify-accuracy": "measure test objects against the truth: the acceptance test",

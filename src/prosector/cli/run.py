@@ -55,15 +55,16 @@ def run_into(
     from prosector.pipeline.export import write_outputs
     from prosector.pipeline.recipes import trace_to_json
     from prosector.pipeline.run import run
-    from prosector.report.build import build_draft_report
+    from prosector.report.compose import report_of_result
     from prosector.report.html import write_report_html
     from prosector.report.json import write_report_json
+    from prosector.report.pictures import pictures_of_result
 
     result = run(volume, recipe, progress, given)
     written = write_outputs(result, folder, progress)
     trace, json_report, html_report = (folder / name for name in ("trace.json", "report.json", "report.html"))
     write_text(trace, json.dumps(trace_to_json(result.trace), indent=2) + "\n")
-    report = build_draft_report(result.trace, result.values, volume.source, volume.geometry)
+    report = report_of_result(result)
     write_report_json(json_report, report)
-    write_report_html(html_report, report)
+    write_report_html(html_report, report, pictures_of_result(result.values, report))
     return (*written, trace, json_report, html_report)

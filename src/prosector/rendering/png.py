@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,13 @@ def write_png(path: str | Path, rendering: Rendering) -> None:
             pnginfo=_text(rendering),
             **density,
         )
+
+
+def encode_png(pixels: Array) -> bytes:
+    """(height, width, 3) uint8 pixels as a PNG file in memory, the same bytes for the same pixels."""
+    out = BytesIO()
+    Image.fromarray(pixels).save(out, format="PNG", compress_level=COMPRESS_LEVEL)
+    return out.getvalue()
 
 
 def read_png(path: str | Path) -> Array:

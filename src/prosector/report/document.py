@@ -27,10 +27,11 @@ class Text(_Part):
 
 
 class Patient(_Part):
-    """From the source series (0010,0010), (0010,0020), (0010,0030), (0010,0040)."""
+    """From the source series (0010,0010), (0010,0020), (0010,0021), (0010,0030), (0010,0040)."""
 
     name: str = ""
     id: str = ""
+    issuer_of_id: str = ""
     birth_date: str = ""
     sex: str = ""
 
@@ -165,6 +166,18 @@ class ImageLine(_Part):
     receipts: tuple[str, ...] = ()
 
 
+class FileLine(_Part):
+    """A file that was made; ``content`` says what is in it, ``value_sha256`` is of that, ``sha256`` of the file."""
+
+    id: str
+    file: str
+    step: str
+    kind: str
+    content: str = ""
+    sha256: str = ""
+    value_sha256: str = ""
+
+
 class Communication(_Part):
     """Of a critical or urgent result."""
 
@@ -245,6 +258,8 @@ class Report(_Part):
     version: int = 1
     status: Status = "draft"
     predecessor: str = ""
+    predecessor_sha256: str = ""
+    amendment: Text | None = None
     created: str = ""
     patient: Patient
     base_study: BaseStudy
@@ -254,6 +269,7 @@ class Report(_Part):
     necessity_reason: str = ""
     considered: Text | None = None
     workstation: Workstation
+    procedure: Text | None = None
     technique: tuple[Statement, ...] = ()
     source: dict[str, str] = Field(default_factory=dict)
     structures: tuple[StructureLine, ...] = ()
@@ -263,7 +279,9 @@ class Report(_Part):
     added_value: Text | None = None
     impression: Text | None = None
     limitations: tuple[Text, ...] = ()
+    addenda: tuple[Text, ...] = ()
     images: tuple[ImageLine, ...] = ()
+    files: tuple[FileLine, ...] = ()
     communications: tuple[Communication, ...] = ()
     coding: Coding = Coding()
     attestation: Text | None = None

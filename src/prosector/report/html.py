@@ -3,44 +3,53 @@
 from __future__ import annotations
 
 import base64
-import re
-from dataclasses import replace
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import jinja2
-import numpy as np
 
 from prosector.atomic import write_text
-from prosector.model.rendering import Rendering
-from prosector.rendering.png import write_png
-from prosector.report.json import report_document
-from prosector.report.model import DraftReport, OutputFile
-
-THUMBNAIL_PX = 400
-"""A thumbnail's longer side is at most this long."""
-
-NOT_STATED = "not stated"
+from prosector.report.document import Report
+from prosector.report.layout import KEY, banners, marks, version_line
+from prosector.report.sections import sections_of
+from prosector.report.series import header_line
+from prosector.report.words import NOT_STATED, moment
 
 
-def write_report_html(path: str | Path, report: DraftReport) -> None:
-    """Write the report as one self-contained HTML file.
+def write_report_html(path: str | Path, report: Report, pictures: Mapping[int, bytes]) -> None:
+    """Write the document as one self-contained HTML file.
 
-    It says what :func:`prosector.report.json.report_document` holds, the trace's single steps apart, and
-    shows a thumbnail of each image. Everything is escaped; values that were not found read "not stated".
+    Parameters
+    ----------
+    path : path
+    report : Report
+    pictures : mapping
+        PNG files by image number (:mod:`prosector.report.pictures`); an image that is absent shows its caption only.
 
     Raises
     ------
     OutputError
         If the file cannot be written.
     """
-    thumbnails = {image.number: _data_uri(image.rendering) for image in report.images}
-    files: dict[str, list[OutputFile]] = {}
-    for output in report.outputs:
-        files.setdefault(output.step, []).append(output)
-    page = _template().render(**report_document(report), thumbnails=thumbnails, files=list(files.values()))
-    write_text(path, page)
+    write_text(path, report_html(report, pictures))
+
+
+def report_html(report: Report, pictures: Mapping[int, bytes]) -> str:
+    """The page. Everything is escaped; values that were not found read "not stated"."""
+    inside = {number: "data:image/png;base64," + base64.b64encode(png).decode() for number, png in pictures.items()}
+    return _template().render(
+        report=report,
+        made=moment(report.created),
+        version=version_line(report),
+        who=header_line(report.patient, report.base_study),
+        banners=tuple(banners(report)),
+        marks=marks(report),
+        key=KEY,
+        sections=tuple(sections_of(report)),
+        pictures=inside,
+        not_stated=NOT_STATED,
+    )
 
 
 @cache
@@ -52,59 +61,11 @@ def _template() -> jinja2.Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(stated=_stated, day=_day, clock=_clock, person=_person, figures=_figures)
+    environment.filters["kind"] = lambda block: type(block).__name__
+    environment.filters["css"] = _css
     return environment.get_template("report.html.j2")
 
 
-def _data_uri(rendering: Rendering) -> str:
-    with TemporaryDirectory() as folder:
-        file = Path(folder) / "thumbnail.png"
-        write_png(file, _reduced(rendering))
-        return "data:image/png;base64," + base64.b64encode(file.read_bytes()).decode("ascii")
-
-
-def _reduced(rendering: Rendering) -> Rendering:
-    """The picture with blocks of n × n pixels averaged into one; a rest at the right and the bottom is cut."""
-    n = -(-max(rendering.size) // THUMBNAIL_PX)
-    height, width = (side // n for side in rendering.pixels.shape[:2])
-    if n == 1 or not height or not width:
-        return rendering
-    blocks = rendering.pixels[: height * n, : width * n].reshape(height, n, width, n, 3)
-    return replace(rendering, pixels=np.rint(blocks.mean(axis=(1, 3))).astype(np.uint8), values=None)
-
-
-def _stated(value: object) -> str:
-    """A value as text, or ``not stated``; numbers without a tail of zeros."""
-    if value is None or value == "" or value == []:
-        return NOT_STATED
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
-def _day(value: str) -> str:
-    """A DICOM date (PS3.5 6.2, DA) as 2026-01-31; anything else as it is."""
-    match = re.fullmatch(r"(\d{4})(\d\d)(\d\d)", value)
-    return "-".join(match.groups()) if match else value
-
-
-def _clock(value: str) -> str:
-    """A DICOM time (PS3.5 6.2, TM) as 09:41:07; anything else as it is."""
-    match = re.fullmatch(r"(\d\d)(\d\d)?(\d\d)?(?:\.\d+)?", value)
-    return ":".join(part for part in match.groups() if part) if match else value
-
-
-def _person(value: str) -> str:
-    """A DICOM person name (PS3.5 6.2.1) as ``Family, Given Middle``, from its first component group."""
-    family, *rest = value.split("=")[0].split("^")
-    given = " ".join(part for part in rest if part)
-    return ", ".join(part for part in (family, given) if part)
-
-
-def _figures(numbers: list[int] | tuple[int, ...]) -> str:
-    """Figure numbers with runs drawn together: ``1–6, 8``."""
-    runs: list[list[int]] = []
-    for number in sorted(numbers):
-        if runs and number == runs[-1][-1] + 1:
-            runs[-1].append(number)
-        else:
-            runs.append([number])
-    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}–{run[-1]}" for run in runs)
+def _css(text: str) -> str:
+    """Text inside a CSS string (CSS Syntax 3, 4.3.7): anything but plain letters and digits as escapes."""
+    return "".join(c if c.isascii() and (c.isalnum() or c in " .,:-()") else f"\\{ord(c):x} " for c in text)

@@ -1,105 +1,65 @@
-"""The report as JSON: the one document that the HTML shows too. docs/reference/report.md explains its keys."""
+"""The document as JSON: the form from which it is read again, hashed and signed."""
 
 from __future__ import annotations
 
+import hashlib
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from prosector.atomic import write_text
-from prosector.model.geometry import Geometry
-from prosector.pipeline.recipes import trace_to_json
-from prosector.report.model import MISSING, TITLE, UNSUPERVISED, DraftReport, ReportImage
-
-SCHEMA = "prosector.draft-report"
-SCHEMA_VERSION = 1
+from prosector.errors import FileFormatError
+from prosector.model.digest import canonical_json
+from prosector.report.document import Report
 
 
-def report_document(report: DraftReport) -> dict[str, Any]:
-    """The report as plain data. Values that were not found are empty strings or null, never left out."""
-    source = report.source
-    return {
-        "schema": SCHEMA,
-        "schema_version": SCHEMA_VERSION,
-        "title": TITLE,
-        "status": {"state": "draft", "supervised": False, "complete": False, "statement": UNSUPERVISED},
-        "made_utc": report.trace.started_utc,
-        "patient": asdict(source.patient),
-        "base_study": {
-            **asdict(source.study),
-            "modality": source.modality,
-            "institution": source.equipment.institution,
-        },
-        "source_series": _series(report),
-        "geometry": _geometry(report.geometry),
-        "techniques": [asdict(technique) for technique in report.techniques],
-        "structures": [asdict(structure) for structure in report.structures],
-        "measurements": [asdict(line) for line in report.measurements],
-        "images": [_image(image) for image in report.images],
-        "outputs": [asdict(output) for output in report.outputs],
-        "limitations": list(report.limitations),
-        "workstation": {
-            "independent": True,
-            "cleared": False,
-            "statement": report.workstation,
-            "versions": dict(report.trace.versions),
-            "machine": dict(report.trace.machine),
-        },
-        "missing": list(MISSING),
-        "trace": trace_to_json(report.trace),
-    }
+def report_to_json(report: Report) -> dict[str, Any]:
+    """The document as plain data; what was not found is empty or null, never left out."""
+    return report.model_dump(mode="json")
 
 
-def write_report_json(path: str | Path, report: DraftReport) -> None:
-    """Write the report as indented UTF-8 JSON.
+def document_sha256(report: Report) -> str:
+    """sha256 of the canonical JSON, the signature's value left empty: what is signed, and what the log names."""
+    data = report_to_json(report)
+    if data["signature"] is not None:
+        data["signature"]["value"] = ""
+    return hashlib.sha256(canonical_json(data).encode()).hexdigest()
+
+
+def write_report_json(path: str | Path, report: Report) -> None:
+    """Write the document as indented UTF-8 JSON.
 
     Raises
     ------
     OutputError
         If the file cannot be written.
     """
-    write_text(path, json.dumps(report_document(report), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    write_text(path, json.dumps(report_to_json(report), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def _series(report: DraftReport) -> dict[str, Any]:
-    source = report.source
-    equipment = asdict(source.equipment)
-    del equipment["institution"]
-    return {
-        "series_instance_uid": source.series_instance_uid,
-        "series_number": source.series_number,
-        "description": source.description,
-        "sop_class_uid": source.sop_class_uid,
-        "objects": len(source.sop_instance_uids),
-        "frame_of_reference_uid": report.geometry.frame_of_reference_uid,
-        "equipment": equipment,
-        "acquisition": {**asdict(source.acquisition), "image_type": list(source.acquisition.image_type)},
-    }
+def read_report(path: str | Path) -> Report:
+    """Read a document as :func:`write_report_json` wrote it.
+
+    Raises
+    ------
+    FileFormatError
+        If the file is absent or holds something else.
+    """
+    try:
+        return Report.model_validate_json(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise FileFormatError(f"no file {Path(path).name} that can be read") from error
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise FileFormatError(f"{Path(path).name} is no report: {place}: {first['msg']}") from None
+    except ValueError as error:
+        raise FileFormatError(f"{Path(path).name} is no report: not UTF-8") from error
 
 
-def _geometry(geometry: Geometry) -> dict[str, Any]:
-    return {
-        "shape": list(geometry.shape),
-        "spacing_mm": list(geometry.spacing_mm),
-        "slice_distance_mm": geometry.slice_distance_mm,
-        "tilt_degrees": geometry.tilt_degrees,
-        "extent_mm": list(geometry.extent_mm),
-        "affine_lps": geometry.affine.tolist(),
-    }
-
-
-def _image(image: ReportImage) -> dict[str, Any]:
-    rendering = image.rendering
-    return {
-        "number": image.number,
-        "step": image.step,
-        "caption": image.caption,
-        "files": list(image.files),
-        "sha256": image.sha256,
-        "method": rendering.method,
-        "preset": rendering.preset,
-        "size": list(rendering.size),
-        "pixel_spacing_mm": rendering.pixel_spacing_mm,
-        "letters": dict(rendering.letters),
-    }
+def report_schema() -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of the document."""
+    schema = Report.model_json_schema(mode="serialization")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

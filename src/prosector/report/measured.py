@@ -2,46 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
 
-from prosector.model.measurement import Measurement, Measurements
-from prosector.model.recipe import Trace
-from prosector.pipeline.operation import Value
+from prosector.model.digest import digest
+from prosector.model.measurement import Measurement
+from prosector.report.document import MeasurementLine
+from prosector.report.work import Work
 
 UNIT_SIGNS = {"mm2": "mm²", "mm3": "mm³", "cm2": "cm²", "cm3": "cm³", "deg": "°", "[hnsf'U]": "HU", "1": "", "ml": "ml"}
 """UCUM to what people read; units that are not here read as they are."""
 
 
-@dataclass(frozen=True, slots=True)
-class MeasurementTold:
-    """One line of the table: the number as text, and what stands behind it."""
-
-    step: str
-    name: str
-    of: str
-    value: float
-    unit: str
-    uncertainty: float | None
-    text: str
-    definition: str
-    warnings: tuple[str, ...]
+def measured(works: Iterable[Work]) -> tuple[MeasurementLine, ...]:
+    """Every measurement of every measuring step, in the order in which they were made; the same numbers once."""
+    found: dict[str, tuple[MeasurementLine, ...]] = {}
+    for work in works:
+        for step, value in work.measurements.items():
+            lines = tuple(_told(work, step, item) for item in value.items)
+            found.setdefault(digest(value), lines)
+    return tuple(line for lines in found.values() for line in lines)
 
 
-def measured(trace: Trace, values: Mapping[str, Value]) -> tuple[MeasurementTold, ...]:
-    """Every measurement of every measuring step, in the order in which they were made."""
-    found = []
-    for step in trace.steps:
-        value = values.get(step.id)
-        if isinstance(value, Measurements):
-            found += [_told(step.id, item) for item in value.items]
-    return tuple(found)
-
-
-def _told(step: str, item: Measurement) -> MeasurementTold:
+def _told(work: Work, step: str, item: Measurement) -> MeasurementLine:
     definition = item.definition
-    return MeasurementTold(
-        step=step,
+    code = definition.code
+    return MeasurementLine(
         name=definition.name,
         of=item.of,
         value=item.value,
@@ -49,6 +34,10 @@ def _told(step: str, item: Measurement) -> MeasurementTold:
         uncertainty=item.uncertainty,
         text=number_with_unit(item.value, item.uncertainty, definition.unit),
         definition=definition.text,
+        code=f"{code.scheme}:{code.value}" if code else "",
+        step=work.name_of(step),
+        run=work.run,
+        where_lps=item.where_lps,
         warnings=item.warnings,
     )
 
