@@ -30,6 +30,9 @@ ST_LENGTH = 1024
 UNSUPERVISED = "Not made under physician supervision."
 """Said in Derivation Description (0008,2111) of everything that no physician supervised."""
 
+DOCUMENTS = frozenset({"DOC", "M3D", "SR", "KO"})
+"""Modalities (0008,0060) of what is not an image."""
+
 UNPAIRED_PARTS = frozenset(
     "ABDOMEN ABDOMENPELVIS AORTA BACK BLADDER BRAIN CEREBELLUM CERVIX CHEST CHESTABDOMEN CHESTABDPELVIS "  # noqa: SIM905
     "CIRCLEOFWILLIS COCCYX COLON CSPINE CTSPINE DUODENUM ESOPHAGUS FACE GALLBLADDER HEAD HEADNECK HEART JAW "
@@ -147,14 +150,15 @@ def add_patient_and_study(dataset: Dataset, source: Source) -> None:
 
 
 def add_series(dataset: Dataset, series: DerivedSeries, modality: str, acquisition: Acquisition) -> None:
-    """General Series module (C.7.3.1), with the body part of the source."""
+    """General Series module (C.7.3.1) with the body part of the source; documents' series have none (C.17.1, C.24.1)."""
     put(dataset, "Modality", modality)
     put(dataset, "SeriesInstanceUID", series.instance_uid)
     put(dataset, "SeriesNumber", series.number)
     put(dataset, "SeriesDescription", series.description)
     put(dataset, "SeriesDate", dicom_date(series.created))
     put(dataset, "SeriesTime", dicom_time(series.created))
-    put_known(dataset, "BodyPartExamined", acquisition.body_part)
+    if modality not in DOCUMENTS:
+        put_known(dataset, "BodyPartExamined", acquisition.body_part)
 
 
 def add_laterality(dataset: Dataset, acquisition: Acquisition) -> None:
