@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from prosector.case.audit import AuditEvent, audit
 from prosector.case.events import ELEMENTS, NECESSITY_REASONS, TEXT_FIELDS, Event
 from prosector.case.folder import read_case, record
 from prosector.case.sessions import Session, current_session, forget_session
@@ -137,4 +138,5 @@ def log_out(session: Session, reason: str = "logged out") -> tuple[Path, ...]:
         except CaseError:
             lost.append(place)
     forget_session(session)
+    audit(AuditEvent("logout", person=session.person.id, name=session.person.name))
     return tuple(lost)

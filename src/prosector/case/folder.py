@@ -13,6 +13,8 @@ from typing import Any
 
 from prosector._version import __version__
 from prosector.atomic import write_text
+from prosector.case.audit import Node
+from prosector.case.audit_case import AUDITED, audit_case
 from prosector.case.build import build_sha256
 from prosector.case.events import FIRST, PROGRAM, Actor, Event, check_event
 from prosector.case.lock import locked
@@ -130,6 +132,9 @@ def record(
         events = _append(folder, events, kind, data, about, session)
     if session is not None:
         touched(session, folder)
+    if kind in AUDITED:
+        where = Node(str(data["to"])) if kind == "exported" else None
+        audit_case(AUDITED[kind], fold(events), session, destination=where)
     return events[-1]
 
 

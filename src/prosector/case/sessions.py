@@ -18,9 +18,10 @@ from typing import Any
 
 from prosector.atomic import write_text
 from prosector.case import keys
+from prosector.case.audit import AuditEvent, audit
 from prosector.case.events import Actor
 from prosector.case.people import Person, home, read_person, unlock
-from prosector.errors import NotPermittedError
+from prosector.errors import LockedError, NotPermittedError, UnknownNameError
 from prosector.model.digest import canonical_json
 
 LONGEST = timedelta(hours=8)
@@ -96,7 +97,7 @@ def log_in(person_id: str, passphrase: str) -> Session:
     UnknownNameError, NotPermittedError, LockedError
         As :func:`prosector.case.people.unlock`.
     """
-    person_key = unlock(person_id, passphrase)
+    person_key = _unlocked(person_id, passphrase)
     person = read_person(person_id)
     private = keys.new_private_key()
     now = datetime.now(UTC)
@@ -111,6 +112,7 @@ def log_in(person_id: str, passphrase: str) -> Session:
     )
     session = replace(bare, certificate=keys.sign(person_key, certified_text(bare.opening())))
     _keep(session)
+    audit(AuditEvent("login", person=person.id, name=person.name))
     return session
 
 
@@ -159,6 +161,20 @@ def touched(session: Session, case_folder: Path) -> Session:
 def forget_session(session: Session) -> None:
     """Remove an open session from this workstation."""
     _path(session.person.id).unlink(missing_ok=True)
+
+
+def _unlocked(person_id: str, passphrase: str) -> bytes:
+    """The person's key; a login that fails is audited. An unknown name is left out: it may be a passphrase."""
+    try:
+        return unlock(person_id, passphrase)
+    except UnknownNameError:
+        audit(AuditEvent("login", outcome=4, why="no such user"))
+        raise
+    except (NotPermittedError, LockedError) as error:
+        audit(
+            AuditEvent("login", person=person_id, outcome=12 if isinstance(error, LockedError) else 4, why=str(error))
+        )
+        raise
 
 
 def _folder() -> Path:
