@@ -112,3 +112,34 @@ def test_wrong_usage_says_what_would_be_right(call, folder, body, arguments, wor
     assert code in (2, 3)
     assert words in err
     assert not (folder / "x.nii.gz").exists()
+
+
+@pytest.fixture(scope="module")
+def tube(tmp_path_factory):
+    """The scan of a straight vessel of 6 mm, and its lumen as labels."""
+    place = tmp_path_factory.mktemp("tube")
+    main(["phantom", "tube", "--set", "length_mm=30", "--spacing", "1", "1", "1", "--out", str(place)])
+    return place
+
+
+def test_a_vessel_is_measured_along_its_centreline(call, tube):
+    code, out, err = call(
+        "measure", tube / "series", "--what", "vessel", "--labels", tube / "truth.nii.gz", "--set", "segment=vessel",
+        "--json",
+    )  # fmt: skip
+    assert code == 0, err
+    found = {item["name"]: item["value"] for item in json.loads(out)["measurements"]}
+    assert found["largest circular-equivalent diameter"] == pytest.approx(6.0, abs=0.4)
+    code, _, err = call("measure", tube / "series", "--what", "vessel", "--set", "width=3")
+    assert code == 2
+    assert "neither measure-vessel nor centerline has a parameter 'width'" in err
+
+
+def test_a_vessel_is_laid_flat_along_its_centreline(call, tube):
+    out = tube / "flat.png"
+    code, _, err = call(
+        "apply", "straightened-mpr", tube / "series", "--labels", tube / "truth.nii.gz", "--set", "segment=vessel",
+        "--out", out,
+    )  # fmt: skip
+    assert code == 0, err
+    assert out.stat().st_size > 1000

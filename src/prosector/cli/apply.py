@@ -9,7 +9,7 @@ import click
 
 from prosector.atomic import require_writable, write_text
 from prosector.cli.console import PATH, Chosen, asked_on_the_command_line, progress_bar, source_options, told
-from prosector.cli.given import GivenLabels, given_option, load_given, one_step, settings_of
+from prosector.cli.given import GivenLabels, given_option, load_given, recipe_for
 
 
 @click.command()
@@ -33,7 +33,7 @@ def command(
     from prosector.pipeline.run import check_recipe, run
 
     row = operation(operation_name)
-    recipe = one_step(row, settings_of(row, pairs), labels is not None, (out.name,))
+    recipe = recipe_for(row, pairs, labels is not None, (out.name,))
     with asked_on_the_command_line():
         check_recipe(recipe)
         check_outputs(recipe)

@@ -12,6 +12,7 @@ import click
 
 from prosector.cli.console import PATH
 from prosector.errors import ParameterError, UsageError
+from prosector.model.centerlines import Centerlines
 from prosector.model.labels import LabelMap
 from prosector.model.recipe import SOURCE, Output, Recipe, Step
 from prosector.model.volume import Volume
@@ -88,31 +89,57 @@ def settings_of(row: Operation, pairs: tuple[str, ...]) -> dict[str, Any]:
     return {name: known[name].parsed(text) for name, text in given.items()}
 
 
-def one_step(row: Operation, settings: dict[str, Any], with_labels: bool, outputs: tuple[str, ...]) -> Recipe:
-    """The recipe of a single operation on the volume and, where they are given, the labels.
+def recipe_for(row: Operation, pairs: tuple[str, ...], labelled: bool, outputs: tuple[str, ...] = ()) -> Recipe:
+    """The recipe of one operation on the volume and, where they are given, the labels.
+
+    An operation on centrelines is preceded by finding them, in the labels or else in the vessels found by program;
+    ``--set`` then also takes what ``centerline`` takes.
 
     Raises
     ------
     UsageError
-        If it needs labels and none are given, takes none and some are, or takes more than a volume and labels.
+        If it needs labels and none are given, takes none and some are, or takes anything else besides.
+    ParameterError
+        For a parameter that it does not have, or a value that does not fit.
     """
+    on_lines = [name for name, kind in row.inputs.items() if kind is Centerlines]
+    before, labels = _lines(row, pairs, labelled) if on_lines else ((), "labels" if labelled else "")
+    own = tuple(pair for pair in pairs if not on_lines or pair.partition("=")[0] in {p.name for p in row.parameters})
+    inputs = dict.fromkeys(on_lines, "centerline") | _inputs(row, labels)
+    step = Step(row.name, row.name, inputs, settings_of(row, own))
+    written = tuple(Output(row.name, file) for file in outputs)
+    return Recipe(row.name, "", (*before, step), written, {"labels": "LabelMap"} if labelled else {})
+
+
+def _lines(row: Operation, pairs: tuple[str, ...], labelled: bool) -> tuple[tuple[Step, ...], str]:
+    """Steps that find centrelines, and the labels that they run in."""
+    from prosector.pipeline.operations import operation
+
+    line = operation("centerline")
+    of_line = {parameter.name for parameter in line.parameters}
+    strange = [name for name in split_pairs(pairs) if name not in of_line | {p.name for p in row.parameters}]
+    if strange:
+        raise ParameterError(f"neither {row.name} nor centerline has a parameter {strange[0]!r}")
+    given = settings_of(line, tuple(pair for pair in pairs if pair.partition("=")[0] in of_line))
+    labels = "labels" if labelled else "vessels"
+    found = () if labelled else (Step("vessels", "segment-vessels", {"volume": SOURCE}),)
+    return (*found, Step("centerline", "centerline", {"labels": labels}, given)), labels
+
+
+def _inputs(row: Operation, labels: str) -> dict[str, str]:
+    """What a row's volume and labels come from."""
     takes = {**row.inputs, **row.optional}
-    strange = [name for name, kind in row.inputs.items() if kind not in (Volume, LabelMap)]
+    strange = [name for name, kind in row.inputs.items() if kind not in (Volume, LabelMap, Centerlines)]
     drawn = [name for name, kind in takes.items() if kind is LabelMap][:1]
     if strange or sum(kind is LabelMap for kind in row.inputs.values()) > 1:
         raise UsageError(f"{row.name} works on {', '.join(takes)}: write a recipe and use prosector run")
-    if with_labels and not drawn:
+    if labels == "labels" and not drawn and Centerlines not in row.inputs.values():
         raise UsageError(f"{row.name} takes no labels")
-    if not with_labels and any(kind is LabelMap for kind in row.inputs.values()):
+    if not labels and any(kind is LabelMap for kind in row.inputs.values()):
         raise UsageError(f"{row.name} works on labels: give --labels FILE")
-    inputs = {name: SOURCE for name, kind in row.inputs.items() if kind is Volume}
-    if with_labels:
-        inputs[drawn[0]] = "labels"
-    if row.optional.get("volume") is Volume:
-        inputs["volume"] = SOURCE
-    step = Step(row.name, row.name, inputs, settings)
-    written = tuple(Output(row.name, file) for file in outputs)
-    return Recipe(row.name, "", (step,), written, {"labels": "LabelMap"} if with_labels else {})
+    volumes = [name for name, kind in row.inputs.items() if kind is Volume]
+    volumes += ["volume"] if row.optional.get("volume") is Volume else []
+    return dict.fromkeys(volumes, SOURCE) | ({drawn[0]: labels} if labels and drawn else {})
 
 
 def with_labels(recipe: Recipe) -> Recipe:

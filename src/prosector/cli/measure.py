@@ -11,7 +11,7 @@ import click
 
 from prosector.atomic import require_writable
 from prosector.cli.console import PATH, Chosen, asked_on_the_command_line, progress_bar, source_options, told
-from prosector.cli.given import GivenLabels, answered, given_option, load_given, one_step, settings_of
+from prosector.cli.given import GivenLabels, answered, given_option, load_given, recipe_for
 from prosector.errors import ParameterError, UsageError
 from prosector.model.recipe import SOURCE, Recipe, Step
 from prosector.pipeline.operations import OPERATIONS
@@ -75,13 +75,14 @@ Points = tuple[tuple[float, float, float], ...]
 @click.option("--csv", "csv_file", type=PATH, metavar="FILE", help="Also write a row for each measurement (.csv).")
 @click.option("--plot", type=PATH, metavar="FILE", help="Also draw the curves, such as a histogram (.png or .svg).")
 def command(
-    chosen: Chosen, what: str | None, labels: GivenLabels | None, pairs: tuple[str, ...], recipe: str | None, as_json: bool,
-    csv_file: Path | None, plot: Path | None, **points: Any,
+    chosen: Chosen, what: str | None, labels: GivenLabels | None, pairs: tuple[str, ...], recipe: str | None,
+    as_json: bool, csv_file: Path | None, plot: Path | None, **points: Any,
 ) -> None:  # fmt: skip
     """Measure in the series under PATH: between points, on labels, or what a recipe measures.
 
     Points are x,y,z in patient coordinates (LPS, mm). What an operation takes by --set is shown by: prosector
-    operations measure-WHAT.
+    operations measure-WHAT. A vessel, stenosis or aneurysm is measured along its centreline, from start_lps to ends_lps
+    or as a tree, in the labels or else in the vessels that are found by program.
     """
     from prosector.model.measurement import Measurements
     from prosector.pipeline.export import write_value
@@ -126,7 +127,7 @@ def _asked(
             raise UsageError("--set goes with --what, --labels or --recipe")
         return Recipe("measurements", "", tuple(steps), ())
     row = OPERATIONS[f"measure-{what or 'segments'}"]
-    return one_step(row, settings_of(row, pairs), labels is not None, ())
+    return recipe_for(row, pairs, labels is not None)
 
 
 def _point_steps(points: dict[str, Any]) -> list[Step]:

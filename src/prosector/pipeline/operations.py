@@ -158,9 +158,9 @@ _ROWS = (
         inputs={"labels": LabelMap},
         output=Mesh,
         function=extract_from_labels,
-        parameters=_MESH_FINISH,
+        parameters=(Parameter("segment", "text", "", "the segment; left out, all as one"), *_MESH_FINISH),
         template="A smooth triangle mesh was extracted from the segmentation.",
-        when_set=_FINISH_WORDS,
+        when_set={"segment": "It is the surface of {segment}.", **_FINISH_WORDS},
         help="surface of a segmentation",
     ),
 )

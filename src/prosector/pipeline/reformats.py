@@ -35,6 +35,7 @@ CURVE_PARAMETERS = (
     Parameter("flat", "text", "straightened", "how it is laid flat", choices=("straightened", "stretched")),
     Parameter("turn_deg", "number", 0.0, "turns the lines across about the path", "°"),
     Parameter("preset", "text", None, "named look that the window is taken from"),
+    Parameter("annotate", "boolean", True, "draw scale bar, captions and marks"),
     *WINDOW_PARAMETERS,
     *SLAB_PARAMETERS,
     *MARK_PARAMETERS,
@@ -84,7 +85,8 @@ def plane(volume: Volume, settings: Settings) -> Rendering:
 
 
 def curve(volume: Volume, settings: Settings) -> Rendering:
-    """The curved reformat that settled parameters stand for; never annotated: directions change from row to row."""
+    """The curved reformat that settled parameters stand for, marked if that is asked for; its directions change."""
+    from prosector.rendering.overlay import annotate
     from prosector.rendering.reformat import Slab, reformat_curve
 
     path = [settings["path_lps"][n : n + 3] for n in range(0, len(settings["path_lps"]), 3)]
@@ -98,4 +100,8 @@ def curve(volume: Volume, settings: Settings) -> Rendering:
         window=Window(settings["window_center"], settings["window_width"]),
         slab=Slab(settings["thickness_mm"], settings["slab"]),
     )
-    return replace(picture, preset=settings["preset"])
+    named = replace(picture, preset=settings["preset"])
+    if not settings["annotate"]:
+        return named
+    words = volume.source.description
+    return annotate(named, modality=volume.source.modality, description=words, supervised=settings["supervised"])

@@ -53,10 +53,14 @@ def extract_from_volume(inputs: Inputs, settings: Settings) -> Mesh:
 
 
 def extract_from_labels(inputs: Inputs, settings: Settings) -> Mesh:
-    """Surface of a segmentation."""
+    """Surface of a segmentation, or of one segment of it."""
+    from prosector.segmentation.merging import keep_segments
     from prosector.surface.extract import extract_label_mesh
 
-    return _finished(extract_label_mesh(inputs["labels"]), settings)
+    labels: LabelMap = inputs["labels"]
+    if settings["segment"]:
+        labels = keep_segments(labels, [settings["segment"]])
+    return _finished(extract_label_mesh(labels), settings)
 
 
 def extract_each(labels: LabelMap, settings: Settings) -> dict[str, Mesh]:
