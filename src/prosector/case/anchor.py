@@ -10,17 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from cryptography import x509
-from cryptography.hazmat.primitives.hashes import SHA256
-from rfc3161_client import (
-    HashAlgorithm,
-    PKIStatus,
-    TimestampRequestBuilder,
-    TimeStampResponse,
-    VerificationError,
-    VerifierBuilder,
-    decode_timestamp_response,
-)
+from rfc3161_client import HashAlgorithm, TimestampRequestBuilder
 
 from prosector.atomic import write_bytes, write_text
 from prosector.case.events import Event
@@ -28,6 +18,7 @@ from prosector.case.folder import ANCHORS, read_case, record
 from prosector.case.keys import is_signed
 from prosector.case.sessions import Session, certified_text
 from prosector.case.state import CaseState
+from prosector.case.time_stamp import Stamp, read_stamp, require_nonce
 from prosector.errors import CaseError, FileFormatError, TamperedError
 from prosector.model.digest import canonical_json
 
@@ -35,16 +26,6 @@ CLOCKS_APART = timedelta(minutes=5)
 """By how much the clocks of a workstation and a time-stamping authority may differ."""
 
 SIGNED = "prosector.signed-head/1"
-
-
-@dataclass(frozen=True, slots=True)
-class Stamp:
-    """A time stamp: of which hash (hex), when, by whom, and whether that was checked against a root certificate."""
-
-    head: str
-    at: datetime
-    by: str
-    trusted: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +95,7 @@ def add_timestamp(
     asked = folder / ANCHORS / f"{_stem(covered)}.tsq"
     if not asked.exists():
         raise CaseError(f"no request for event {covered.number} was made here: prosector case anchor request")
-    _require_nonce(asked.read_bytes(), answer)
+    require_nonce(asked.read_bytes(), answer)
     kept = {asked: None, asked.with_suffix(".tsr"): answer, asked.with_suffix(".ca.pem"): roots}
     for path, content in kept.items():
         if content:
@@ -184,67 +165,6 @@ def anchors_of(folder: Path, state: CaseState) -> tuple[tuple[str, ...], tuple[s
     return tuple(wrong), tuple(notes)
 
 
-def read_stamp(answer: bytes, roots: bytes = b"") -> Stamp:
-    """Read an authority's answer (RFC 3161, 2.4.2) and, where roots are given, check its signature up to them.
-
-    Raises
-    ------
-    FileFormatError
-        If it, or the roots, cannot be read.
-    CaseError
-        If the authority did not grant it, it stamps no sha256, or its signature does not hold.
-    """
-    try:
-        response = decode_timestamp_response(answer)
-        if response.status not in (PKIStatus.GRANTED, PKIStatus.GRANTED_WITH_MODS):
-            said = "; ".join(response.status_string) or f"status {response.status}"
-            raise CaseError(f"the authority refused the time stamp: {said}")
-        info = response.tst_info
-        at, head = info.gen_time, info.message_imprint.message
-    except ValueError as error:
-        raise FileFormatError(f"this is no time-stamp response (RFC 3161): {error}") from error
-    if len(head) != hashlib.sha256().digest_size:
-        raise CaseError(f"the time stamp is of {len(head)} bytes, not of a sha256")
-    if roots:
-        _require_signed(response, head, roots)
-    return Stamp(head.hex(), at, _signer(response), bool(roots))
-
-
-def _require_signed(response: TimeStampResponse, head: bytes, roots: bytes) -> None:
-    try:
-        certificates = x509.load_pem_x509_certificates(roots)
-    except ValueError as error:
-        raise FileFormatError(f"the root certificates cannot be read: {error}") from error
-    builder = VerifierBuilder()
-    for certificate in certificates:
-        if certificate.issuer == certificate.subject:
-            builder = builder.add_root_certificate(certificate)
-        else:
-            builder = builder.add_intermediate_certificate(certificate)
-    try:
-        builder.build().verify(response, head)
-    except (VerificationError, ValueError) as error:
-        raise CaseError(f"the time stamp's signature does not hold: {error}") from error
-
-
-def _signer(response: TimeStampResponse) -> str:
-    """Subject of the certificate that signed, as far as the answer holds it."""
-    infos = list(response.signed_data.signer_infos)
-    for raw in response.signed_data.certificates:
-        certificate = x509.load_der_x509_certificate(raw)
-        if any((certificate.issuer, certificate.serial_number) == (s.issuer, s.serial_number) for s in infos):
-            return f"{certificate.subject.rfc4514_string()} (sha256 {certificate.fingerprint(SHA256()).hex()[:16]})"
-    return "an authority whose certificate is not in the answer"
-
-
-def _require_nonce(request: bytes, answer: bytes) -> None:
-    """The answer repeats the request's nonce; in the request's DER it is the INTEGER before the last BOOLEAN TRUE."""
-    nonce = decode_timestamp_response(answer).tst_info.nonce
-    raw = b"" if nonce is None else nonce.to_bytes(nonce.bit_length() // 8 + 1, "big")
-    if not raw or not request.endswith(bytes((2, len(raw))) + raw + b"\x01\x01\xff"):
-        raise CaseError("the time stamp answers another request: its nonce is not the one that was asked with")
-
-
 def _held(folder: Path, state: CaseState, event: Event) -> str:
     """An anchor of the log in words, or an error that says what is wrong with it."""
     number, head = int(event.data["number"]), event.data["head"]
@@ -263,7 +183,7 @@ def _held(folder: Path, state: CaseState, event: Event) -> str:
     stamp = read_stamp(answer, contents["ca.pem"].read_bytes() if "ca.pem" in contents else b"")
     if stamp.head != head:
         raise CaseError("the time stamp is of another hash")
-    _require_nonce(contents["tsq"].read_bytes(), answer)
+    require_nonce(contents["tsq"].read_bytes(), answer)
     then, entered = (datetime.fromisoformat(e.utc) for e in (state.events[number], event))
     if not then - CLOCKS_APART <= stamp.at <= entered + CLOCKS_APART:
         raise CaseError(f"it was stamped at {stamp.at.isoformat()}, which is not between what it covers and its entry")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from prosector.case.anchor import anchors_of
 from prosector.case.events import Event
 from prosector.case.folder import ANCHORS, DOCUMENTS, OUTPUTS, REPORTS, record, witness_of
 from prosector.case.keys import is_signed
@@ -84,7 +85,7 @@ def verify_case(
         () if witness else ("this workstation has not written to the case: it cannot tell whether its end was cut",)
     )
     checks = [Check("chain", faults, (*(torn if content.torn else ()), *unknown)), *_signed(state)]
-    checks += [_sources(state, progress), _files(folder, state)]
+    checks += [_sources(state, progress), _files(folder, state), Check("anchors", *anchors_of(folder, state))]
     if replay:
         checks.append(_replayed(folder, state, progress))
     found = Verification(tuple(checks))
