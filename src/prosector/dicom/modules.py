@@ -150,7 +150,7 @@ def add_patient_and_study(dataset: Dataset, source: Source) -> None:
 
 
 def add_series(dataset: Dataset, series: DerivedSeries, modality: str, acquisition: Acquisition) -> None:
-    """General Series module (C.7.3.1) with the body part of the source; documents' series have none (C.17.1, C.24.1)."""
+    """General Series module (C.7.3.1) with the source's body part; documents have none (C.17.1, C.24.1)."""
     put(dataset, "Modality", modality)
     put(dataset, "SeriesInstanceUID", series.instance_uid)
     put(dataset, "SeriesNumber", series.number)
