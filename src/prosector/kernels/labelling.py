@@ -54,7 +54,8 @@ def find_runs(mask: Array, row_start: Array, begin: Array, end: Array) -> None:
 
 
 @inline
-def _root(parent: Array, n: int) -> int:
+def root(parent: Array, n: int) -> int:
+    """The first of the set that ``n`` belongs to; halves the way there."""
     while parent[n] != n:
         parent[n] = parent[parent[n]]
         n = parent[n]
@@ -67,7 +68,7 @@ def _unite_rows(row_start: Array, begin: Array, end: Array, a_row: int, b_row: i
     b, b_last = row_start[b_row], row_start[b_row + 1]
     while a < a_last and b < b_last:
         if begin[a] < end[b] + slack and begin[b] < end[a] + slack:
-            ra, rb = _root(parent, a), _root(parent, b)
+            ra, rb = root(parent, a), root(parent, b)
             if ra < rb:
                 parent[rb] = ra
             elif rb < ra:
@@ -124,6 +125,21 @@ def paint_runs(row_start: Array, begin: Array, end: Array, label: Array, keep: A
             for n in range(row_start[k * nj + j], row_start[k * nj + j + 1]):
                 if keep[label[n]]:
                     out[k, j, begin[n] : end[n]] = 1
+
+
+@parallel_kernel
+def paint_one(
+    row_start: Array, begin: Array, end: Array, label: Array, rows: int, number: int, first: Array, out: Array
+) -> None:
+    """1 in the runs of one component, 0 elsewhere, in the part of the grid that begins at ``first`` (k, j, i)."""
+    nk, nj, ni = out.shape
+    for k in prange(nk):
+        for j in range(nj):
+            out[k, j, :] = 0
+            row = (k + first[0]) * rows + j + first[1]
+            for n in range(row_start[row], row_start[row + 1]):
+                if label[n] == number:
+                    out[k, j, max(0, begin[n] - first[2]) : max(0, min(ni, end[n] - first[2]))] = 1
 
 
 @parallel_kernel

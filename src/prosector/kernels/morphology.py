@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numba import prange
 
-from prosector.kernels._jit import parallel_kernel
+from prosector.kernels._jit import inline, parallel_kernel
+from prosector.kernels.labelling import root
 
 Array = np.ndarray[Any, Any]
 
@@ -44,10 +45,28 @@ def block_mean(voxels: Array, factors: Array, low: float, high: float, out: Arra
                 out[k, j, i] = total / np.float32(area * (i_end - i * fi))
 
 
+@inline
+def _bounds(row: Array) -> tuple[int, int]:
+    """First and one-past-last nonzero index; both 0 where there is none."""
+    first, last = 0, row.size
+    while last > 0 and row[last - 1] == 0:
+        last -= 1
+    if last == 0:
+        return 0, 0
+    while row[first] == 0:
+        first += 1
+    return first, last
+
+
 @parallel_kernel
 def dilate(mask: Array, offsets: Array, out: Array) -> None:
     """1 where any voxel at one of the (n, 3) offsets is 1."""
     nk, nj, ni = mask.shape
+    begin = np.empty((nk, nj), dtype=np.int64)
+    end = np.empty((nk, nj), dtype=np.int64)
+    for k in prange(nk):
+        for j in range(nj):
+            begin[k, j], end[k, j] = _bounds(mask[k, j])
     for k in prange(nk):
         for j in range(nj):
             target = out[k, j]
@@ -56,59 +75,95 @@ def dilate(mask: Array, offsets: Array, out: Array) -> None:
                 kk = k + offsets[n, 0]
                 jj = j + offsets[n, 1]
                 shift = offsets[n, 2]
-                if 0 <= kk < nk and 0 <= jj < nj and abs(shift) < ni:
-                    source = mask[kk, jj, max(0, shift) : ni + min(0, shift)]
-                    part = target[max(0, -shift) : ni - max(0, shift)]
-                    for i in range(part.size):
-                        part[i] |= source[i]
+                if 0 <= kk < nk and 0 <= jj < nj:
+                    first = max(begin[kk, jj], shift)
+                    last = min(end[kk, jj], ni + shift)
+                    if first < last:
+                        source = mask[kk, jj, first:last]
+                        part = target[first - shift : last - shift]
+                        for i in range(part.size):
+                            part[i] |= source[i]
 
 
 @parallel_kernel
 def erode(mask: Array, offsets: Array, out: Array) -> None:
-    """1 where all voxels at the (n, 3) offsets that lie on the grid are 1."""
+    """1 where all voxels at the (n, 3) offsets that lie on the grid are 1, itself among them."""
     nk, nj, ni = mask.shape
     for k in prange(nk):
         for j in range(nj):
             target = out[k, j]
             target[:] = mask[k, j]
+            begin, end = _bounds(mask[k, j])
             for n in range(offsets.shape[0]):
                 kk = k + offsets[n, 0]
                 jj = j + offsets[n, 1]
                 shift = offsets[n, 2]
-                if 0 <= kk < nk and 0 <= jj < nj and abs(shift) < ni:
-                    source = mask[kk, jj, max(0, shift) : ni + min(0, shift)]
-                    part = target[max(0, -shift) : ni - max(0, shift)]
-                    for i in range(part.size):
-                        part[i] &= source[i]
+                if 0 <= kk < nk and 0 <= jj < nj:
+                    first = max(begin + shift, 0)
+                    last = min(end + shift, ni)
+                    if first < last:
+                        source = mask[kk, jj, first:last]
+                        part = target[first - shift : last - shift]
+                        for i in range(part.size):
+                            part[i] &= source[i]
+
+
+@inline
+def _zero_runs(plane: Array, row_start: Array, begin: Array, end: Array) -> int:
+    """The runs of 0 of a slice, row by row; returns how many."""
+    nj, ni = plane.shape
+    count = 0
+    for j in range(nj):
+        row_start[j] = count
+        i = 0
+        while i < ni:
+            while i < ni and plane[j, i] != 0:
+                i += 1
+            if i < ni:
+                begin[count] = i
+                while i < ni and plane[j, i] == 0:
+                    i += 1
+                end[count] = i
+                count += 1
+    row_start[nj] = count
+    return count
+
+
+@inline
+def _join(parent: Array, a: int, b: int) -> None:
+    first, second = root(parent, a), root(parent, b)
+    parent[max(first, second)] = min(first, second)
 
 
 @parallel_kernel
 def fill_slices(mask: Array, out: Array) -> None:
-    """Fill, in each slice k, what cannot be reached from the slice's border over 0 (4-connected)."""
+    """Fill, in each slice k, what cannot be reached from the slice's border over 0 (4-connected).
+
+    Runs of 0 are joined from row to row; those that reach the border are joined to number 0, the outside.
+    """
     nk, nj, ni = mask.shape
     for k in prange(nk):
-        plane = out[k]
-        plane[:] = 1
-        stack = np.empty(nj * ni, dtype=np.int32)
-        size = 0
+        most = nj * ((ni + 1) // 2)
+        row_start = np.empty(nj + 1, dtype=np.int32)
+        begin, end = np.empty(most, dtype=np.int32), np.empty(most, dtype=np.int32)
+        count = _zero_runs(mask[k], row_start, begin, end)
+        parent = np.arange(count + 1)
         for j in range(nj):
-            step = 1 if j == 0 or j == nj - 1 else max(1, ni - 1)
-            for i in range(0, ni, step):
-                if mask[k, j, i] == 0 and plane[j, i] == 1:
-                    plane[j, i] = 0
-                    stack[size] = j * ni + i
-                    size += 1
-        while size > 0:
-            size -= 1
-            j = stack[size] // ni
-            i = stack[size] - j * ni
-            for n in range(4):
-                jj = j + (1 if n == 0 else -1 if n == 1 else 0)
-                ii = i + (1 if n == 2 else -1 if n == 3 else 0)
-                if 0 <= jj < nj and 0 <= ii < ni and plane[jj, ii] == 1 and mask[k, jj, ii] == 0:
-                    plane[jj, ii] = 0
-                    stack[size] = jj * ni + ii
-                    size += 1
+            above = row_start[max(0, j - 1)]
+            for n in range(row_start[j], row_start[j + 1]):
+                if j == 0 or j == nj - 1 or begin[n] == 0 or end[n] == ni:
+                    _join(parent, n + 1, 0)
+                while j > 0 and above < row_start[j] and end[above] <= begin[n]:
+                    above += 1
+                other = above
+                while j > 0 and other < row_start[j] and begin[other] < end[n]:
+                    _join(parent, n + 1, other + 1)
+                    other += 1
+        out[k] = 1
+        for j in range(nj):
+            for n in range(row_start[j], row_start[j + 1]):
+                if root(parent, n + 1) == 0:
+                    out[k, j, begin[n] : end[n]] = 0
 
 
 @parallel_kernel

@@ -73,9 +73,15 @@ def _cut_lungs(body: Array, values: Array, matrix: Array) -> Array:
     large = np.flatnonzero(parts.sizes * abs(float(np.linalg.det(matrix))) >= PIECE_MM3)
     found = np.zeros_like(body)
     seen = body | border
+    boxes = parts.boxes()
+    margin = np.ceil((PASSAGE_MM + 2 * THIN_MM) * np.linalg.norm(np.linalg.inv(matrix), axis=1)).astype(int) + 1
     for number in large:
-        part = parts.mask(np.arange(parts.count) == number)
+        box = tuple(
+            slice(max(0, int(first - m)), min(n, int(last + m)))
+            for (first, last), m, n in zip(boxes[number], margin, body.shape, strict=True)
+        )
+        part = parts.cut(number, box)
         shell = grow(part, matrix, 2 * THIN_MM) & ~part & 1
-        if int((shell & ~seen & ~lung & 1).sum()) <= OPEN_SHELL * int(shell.sum()):
-            found |= closed(part, matrix, PASSAGE_MM)
+        if int((shell & ~seen[box] & ~lung[box] & 1).sum()) <= OPEN_SHELL * int(shell.sum()):
+            found[box] |= closed(part, matrix, PASSAGE_MM)
     return found

@@ -67,6 +67,14 @@ class Components:
         labelling.paint_runs(self.row_start, self.begin, self.end, self.label, chosen, out)
         return out
 
+    def cut(self, number: int, box: tuple[slice, ...]) -> Array:
+        """uint8 mask of one component in a part of the grid."""
+        out = np.empty([part.stop - part.start for part in box], dtype=np.uint8)
+        first = np.array([part.start for part in box], dtype=np.int64)
+        runs = (self.row_start, self.begin, self.end, self.label)
+        labelling.paint_one(*runs, self.shape[1], number, first, out)
+        return out
+
     def _rows(self) -> tuple[Array, Array]:
         row = np.repeat(np.arange(self.row_start.size - 1), np.diff(self.row_start))
         return row // self.shape[1], row % self.shape[1]

@@ -111,7 +111,7 @@ def find_enhanced(coarse: Coarse, low_hu: float) -> Enhanced:
     blood, soft = -np.inf, []
     for number in np.flatnonzero(sizes * coarse.block_mm3 >= SMALLEST_MM3):
         box = _widened(boxes[number], coarse)
-        core = np.ascontiguousarray(cores.mask(np.arange(cores.count) == number)[box])
+        core = cores.cut(number, box)
         if _is_soft(core, values[box], float(means[number]), coarse.matrix):
             soft.append(number)
             wall = grow(core, coarse.matrix, WALL_MM).astype(bool)
@@ -138,7 +138,7 @@ def _add_mixing(coarse: Coarse, ceiling: Array, near: Array, blood: float) -> No
     means = blobs.sums(values) / np.maximum(sizes, 1)
     for number in np.flatnonzero((sizes * coarse.block_mm3 >= POOL_MM3) & (means >= MIXING_SHARE * blood)):
         box = _widened(boxes[number], coarse)
-        blob = np.ascontiguousarray(blobs.mask(np.arange(blobs.count) == number)[box])
+        blob = blobs.cut(number, box)
         rim = (grow(blob, matrix, RIM_MM) & ~blob & 1).astype(bool)
         if float(known[box][rim].mean()) >= OPEN_TO_BLOOD:
             top = float(np.percentile(values[box][blob.astype(bool)], 95)) + ABOVE_HU
@@ -151,10 +151,12 @@ def _add_mixing(coarse: Coarse, ceiling: Array, near: Array, blood: float) -> No
 def _in_veins(inflow: Components, coarse: Coarse, blood: float) -> Array:
     """Which of the densest pieces lie in soft tissue where there is enhanced blood: implants are set in bone."""
     found = np.zeros(inflow.count, dtype=bool)
+    boxes = inflow.boxes()
     for number in range(inflow.count if np.isfinite(blood) else 0):
-        part = inflow.mask(np.arange(inflow.count) == number)
+        box = _widened(boxes[number], coarse, 2 * WALL_MM)
+        part = inflow.cut(number, box)
         shell = grow(part, coarse.matrix, 2 * WALL_MM) & (grow(part, coarse.matrix, WALL_MM) ^ 1)
-        around = coarse.voxels[shell.astype(bool)]
+        around = coarse.voxels[box][shell.astype(bool)]
         found[number] = around.size > 0 and float((around > BONE_HU).mean()) < SET_IN_BONE
     return found
 
@@ -168,9 +170,9 @@ def _is_soft(core: Array, values: Array, mean: float, matrix: Array) -> bool:
     return denser <= DENSE_RIM and lighter >= 3 * denser
 
 
-def _widened(box: Array, coarse: Coarse) -> tuple[slice, ...]:
-    """A component's box with room for its rim."""
-    margin = np.ceil(RIM_MM * np.linalg.norm(np.linalg.inv(coarse.matrix), axis=1)).astype(int) + 1
+def _widened(box: Array, coarse: Coarse, room_mm: float = RIM_MM) -> tuple[slice, ...]:
+    """A component's box with room around it."""
+    margin = np.ceil(room_mm * np.linalg.norm(np.linalg.inv(coarse.matrix), axis=1)).astype(int) + 1
     return tuple(
         slice(max(0, int(first - m)), min(n, int(last + m)))
         for (first, last), m, n in zip(box, margin, coarse.voxels.shape, strict=True)
