@@ -96,6 +96,7 @@ def compose_report(
         predecessor_sha256=_sha256(predecessor),
         amendment=amendment,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
+        performed=max((work.trace.started_utc for work in works), default=""),
         patient=patient_of(volume.source),
         base_study=base_study_of(volume.source, state),
         workstation=_workstation(state, works, volume),
@@ -129,6 +130,7 @@ def report_of_result(result: Result) -> Report:
     return Report(
         report_id=f"draft-{sha256[:12]}",
         created=result.trace.started_utc,
+        performed=result.trace.started_utc,
         patient=patient_of(source),
         base_study=base_study_of(source),
         workstation=Workstation(

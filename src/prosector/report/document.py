@@ -249,7 +249,7 @@ class Coding(_Part):
 
 
 class Report(_Part):
-    """The document."""
+    """The document; ``performed`` is when the images were computed last, ``created`` when it was composed."""
 
     schema_name: Literal["prosector.report"] = "prosector.report"
     schema_version: int = SCHEMA_VERSION
@@ -261,6 +261,7 @@ class Report(_Part):
     predecessor_sha256: str = ""
     amendment: Text | None = None
     created: str = ""
+    performed: str = ""
     patient: Patient
     base_study: BaseStudy
     order: Order = Order()

@@ -12,6 +12,10 @@ from prosector.report.work import Work
 UNIT_SIGNS = {"mm2": "mm²", "mm3": "mm³", "cm2": "cm²", "cm3": "cm³", "deg": "°", "[hnsf'U]": "HU", "1": "", "ml": "ml"}
 """UCUM to what people read; units that are not here read as they are."""
 
+LARGE = 10_000.0
+LARGER = {"mm3": ("ml", 1000.0), "mm2": ("cm2", 100.0)}
+"""Units for numbers from :data:`LARGE` on, and how many of the smaller they hold."""
+
 
 def measured(works: Iterable[Work]) -> tuple[MeasurementLine, ...]:
     """Every measurement of every measuring step, in the order in which they were made; the same numbers once."""
@@ -43,7 +47,13 @@ def _told(work: Work, step: str, item: Measurement) -> MeasurementLine:
 
 
 def number_with_unit(value: float, uncertainty: float | None, unit: str) -> str:
-    """``12.3 ± 0.4 mm``: digits down to the uncertainty's first two, or four significant ones without it."""
+    """``12.3 ± 0.4 mm``: digits down to the uncertainty's first two, or four significant ones without it.
+
+    Volumes from 10 ml and areas from 100 cm² on are told in these units.
+    """
+    if abs(value) >= LARGE and unit in LARGER:
+        unit, part = LARGER[unit]
+        return number_with_unit(value / part, None if uncertainty is None else uncertainty / part, unit)
     sign = UNIT_SIGNS.get(unit, unit)
     if uncertainty is None:
         return f"{value:.4g} {sign}".strip()

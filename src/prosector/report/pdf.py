@@ -69,6 +69,9 @@ ABREAST = 3
 
 GUTTER = 4 * mm
 
+FIRST_LINES, FIRST_ROW = 32 * mm, 95 * mm
+"""A heading begins a new page where less room than this is left for it and the text or pictures that follow."""
+
 
 def write_report_pdf(path: str | Path, report: Report, pictures: Mapping[int, bytes]) -> None:
     """Write the document as a PDF file.
@@ -168,16 +171,17 @@ def _section(part: Section, pictures: Mapping[int, bytes]) -> Iterator[Flowable]
     line, low = ("LINEBELOW", (0, 0), (-1, -1), 0.6, LINE), ("VALIGN", (0, 0), (-1, -1), "BOTTOM")
     widths, style = [WIDTH * 0.6, WIDTH * 0.4], [line, low, *padding(0, 2, 0, 0)]
     head = Grid([words], colWidths=widths, style=style, spaceBefore=6 * mm, spaceAfter=1.5 * mm)
-    waiting: list[Flowable] = [CondPageBreak(30 * mm), head]  # a heading never stands alone at the foot of a page
+    waiting: list[Flowable] = [head]
     for block in part.blocks:
         drawn = list(_drawn(block, pictures))
         if isinstance(block, Heading):
-            waiting += [CondPageBreak(25 * mm), *drawn]
-        else:
-            yield from waiting
-            yield from drawn
-            waiting = []
-    yield from waiting
+            waiting += drawn
+            continue
+        if waiting:
+            needed = FIRST_ROW if isinstance(block, Pictures) else FIRST_LINES
+            yield CondPageBreak(needed)
+        yield from (*waiting, *drawn)
+        waiting = []
 
 
 def _drawn(block: Block, pictures: Mapping[int, bytes]) -> Iterator[Flowable]:

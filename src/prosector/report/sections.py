@@ -20,6 +20,7 @@ from prosector.report.layout import (
     section,
 )
 from prosector.report.words import REASONS, about_in_words, counted, day, listed, moment, person_name
+from prosector.report.work import PICTURES
 
 MISSING = {
     "question": "The clinical question that the request for 3D post-processing asks",
@@ -108,7 +109,7 @@ def _patient(report: Report) -> Section:
             ("Referring physician", person_name(study.referring)),
             ("Base report", " ".join(part for part in (study.report_id, study.report_status) if part)),
             ("Institution", study.institution),
-            ("3D performed", moment(report.created)),
+            ("3D performed", moment(report.performed)),
             wide=(("Study Instance UID", study.study_uid),),
         ),
     )
@@ -192,7 +193,7 @@ def _events(lines: tuple[EventLine, ...]) -> Block:
          line.words + (f" [{about_in_words(line.about)}]" if line.about else ""))
         for line in lines
     )  # fmt: skip
-    return Table(("Event", "When", "Who", "What"), rows, (0.08, 0.18, 0.24, 0.5))
+    return Table(("Event", "When", "Who", "What"), rows, (0.07, 0.21, 0.24, 0.48))
 
 
 def _findings(report: Report) -> Section:
@@ -205,7 +206,7 @@ def _findings(report: Report) -> Section:
     in_findings = {id(m) for finding in report.findings for m in finding.measurements}
     rest = tuple(m for m in report.measurements if id(m) not in in_findings and not _told(report, m))
     if rest:
-        blocks += [Heading("Measurements"), _measurements(rest)]
+        blocks += [Heading("Measurements"), *_measurements(rest)]
     others = tuple(image for image in _one_each(report) if image.number not in placed)
     if others:
         blocks += [Heading("Key images" if report.supervision.sessions else "Images"), _pictures(others)]
@@ -221,14 +222,14 @@ def _finding(report: Report, finding: Finding, placed: set[int]) -> list[Block]:
     blocks += [passage(text) for text in finding.texts] or [
         Passage("Measured; nothing was written about it.", absent=True)
     ]
-    if finding.measurements:
-        blocks.append(_measurements(finding.measurements))
     fresh = tuple(i for i in _one_each(report) if i.id in _same_pictures(report, finding.images) - _ids(report, placed))
     if fresh:
         placed.update(image.number for image in fresh)
         blocks.append(_pictures(fresh))
     elif finding.images:
         blocks.append(Passage(f"See {_numbers(report, finding.images).lower()}."))
+    if finding.measurements:
+        blocks += _measurements(finding.measurements)
     return blocks
 
 
@@ -254,12 +255,17 @@ def _pictures(images: tuple[ImageLine, ...]) -> Pictures:
     return Pictures(tuple(Picture(i.number, i.caption, f"sha256 {i.value_sha256[:16]}…") for i in images))
 
 
-def _measurements(lines: tuple[MeasurementLine, ...]) -> Table:
-    rows = tuple(
-        (line.name, line.of, line.text, " ".join((line.definition, *(f"Note: {w}." for w in line.warnings))))
-        for line in lines
-    )
-    return Table(("Measurement", "Of", "Value", "Definition"), rows, (0.24, 0.17, 0.18, 0.41), numbers=(2,))
+def _measurements(lines: tuple[MeasurementLine, ...]) -> list[Block]:
+    """A table, and under it once each what the numbers must be read with."""
+    notes = list(dict.fromkeys(warning for line in lines for warning in line.warnings))
+    rows = tuple((line.name, line.of, _with_notes(line, notes), line.definition) for line in lines)
+    table = Table(("Measurement", "Of", "Value", "Definition"), rows, (0.24, 0.15, 0.2, 0.41), numbers=(2,))
+    return [table, *(Passage(f"{n}) {note[:1].upper()}{note[1:]}.") for n, note in enumerate(notes, start=1))]
+
+
+def _with_notes(line: MeasurementLine, notes: list[str]) -> str:
+    marked = ", ".join(str(notes.index(warning) + 1) for warning in line.warnings)
+    return f"{line.text}  {marked})" if marked else line.text
 
 
 def _communicated(report: Report) -> list[Block]:
@@ -281,15 +287,19 @@ def _archive(report: Report) -> Section:
     blocks: list[Block] = []
     if report.images:
         rows = tuple(
-            (str(i.number), i.file or i.id, i.selected_by or "nobody yet", "; ".join(i.receipts) or "not yet sent",
+            (str(i.number), i.id, i.selected_by or "nobody yet", "; ".join(i.receipts) or "not yet sent",
              "\n".join(part for part in (i.sop_instance_uid, i.sha256 or i.value_sha256) if part))
             for i in report.images
         )  # fmt: skip
         head = ("No.", "File", "Selected by", "Receipts", "SOP Instance UID, sha256")
-        blocks.append(Table(head, rows, (0.06, 0.24, 0.16, 0.18, 0.36), code=(4,)))
-    if report.files:
-        files = tuple((f.file, f.content, f.sha256 or f.value_sha256) for f in report.files)
-        blocks += [Heading("Other files"), Table(("File", "Content", "sha256"), files, (0.3, 0.22, 0.48), code=(2,))]
+        blocks.append(Table(head, rows, (0.05, 0.27, 0.17, 0.15, 0.36), code=(4,)))
+    others = tuple((f.file, f.content, f.sha256 or f.value_sha256) for f in report.files if f.kind not in PICTURES)
+    if others:
+        blocks += [Heading("Other files"), Table(("File", "Content", "sha256"), others, (0.3, 0.22, 0.48), code=(2,))]
+    more = len(report.files) - len(others)
+    if more:
+        what = "1 further file of a picture was" if more == 1 else f"{more} further files of pictures were"
+        blocks.append(Passage(f"{what} written and not selected; the JSON form of this report and the log name each."))
     return section("Archived images and files" if report.supervision.sessions else "Images and files", blocks)
 
 
@@ -319,6 +329,7 @@ def _completeness(report: Report) -> Section:
 def _integrity(report: Report) -> Section:
     held, station = report.integrity, report.workstation
     versions = ", ".join(f"{name} {value}" for name, value in station.versions.items())
+    build = f", build sha256 {station.build_sha256}" if station.build_sha256 else ""
     events = f"{held.log_events} events" + (", anchored outside" if held.anchored else "")
     wide: tuple[tuple[str, str], ...] = (
         ("Case", held.case_id),
@@ -326,7 +337,7 @@ def _integrity(report: Report) -> Section:
         ("Source sha256", listed(held.source_sha256)),
         ("Trace sha256", listed(held.trace_sha256)),
         ("Workstation", station.id),
-        ("Software", f"{station.software} {station.version} {station.build_sha256}".strip()),
+        ("Software", f"{station.software} {station.version}{build}"),
         ("Versions", versions),
     )
     follows = (

@@ -51,11 +51,11 @@ def _statement(runs: Sequence[Event], alone: Sequence[Event], sessions: Sequence
         return f"{NOT_SUPERVISED} throughout: {names} had no physician's session. {UNSUPERVISED.split('. ', 2)[2]}"
     who = listed([titled(session.person) for session in sessions])
     began, ended = moment(sessions[0].started.utc), sessions[-1].ended
-    until = f"to {moment(ended.utc)}" if ended else "and is open"
+    until = f"ended {moment(ended.utc)}" if ended else "was open when this was written"
     of_all = "The run was" if len(runs) == 1 else f"All {len(runs)} runs were"
     return (
-        f"The 3D post-processing was performed under the concurrent supervision of {who}, whose session lasted "
-        f"from {began} {until}. {of_all} made and countersigned within it."
+        f"The 3D post-processing was performed under the concurrent supervision of {who}, whose session began "
+        f"{began} and {until}. {of_all} made and countersigned within it."
     )
 
 
