@@ -11,7 +11,7 @@ from prosector.model.labels import LabelMap
 from prosector.model.mesh import Mesh
 from prosector.model.recipe import SOURCE
 from prosector.model.source import Source
-from prosector.pipeline.export import check_outputs, write_outputs, write_value
+from prosector.pipeline.export import check_outputs, without_dicom, write_outputs, write_value
 from prosector.pipeline.recipes import builtin, parse_recipe, parse_trace, trace_to_json
 from prosector.pipeline.run import replay, run, run_operation
 
@@ -187,3 +187,11 @@ def test_a_recipe_is_given_exactly_what_it_takes(small_ct, drawn):
     odd = {**WITH_LABELS, "inputs": {"drawn": "Drawing"}}
     with pytest.raises(RecipeError, match="is one of Volume, LabelMap"):
         run(small_ct, parse_recipe(odd), given={"drawn": drawn})
+
+
+def test_without_a_dicom_source_the_other_outputs_remain(small_ct):
+    recipe = parse_recipe(RECIPE)
+    assert without_dicom(recipe, small_ct) == (recipe, ())
+    kept, left_out = without_dicom(recipe, replace(small_ct, source=Source(modality="CT")))
+    assert left_out == ("mip.dcm", "volume.dcm", "bone.dcm")
+    assert [o.file for o in kept.outputs] == ["pictures/mip.png", "bone.nii.gz", "bone.stl", "patient.nii.gz"]

@@ -52,7 +52,7 @@ def run_into(
     import json
 
     from prosector.atomic import write_text
-    from prosector.pipeline.export import write_outputs
+    from prosector.pipeline.export import without_dicom, write_outputs
     from prosector.pipeline.recipes import trace_to_json
     from prosector.pipeline.run import run
     from prosector.report.compose import report_of_result
@@ -60,6 +60,9 @@ def run_into(
     from prosector.report.json import write_report_json
     from prosector.report.pictures import pictures_of_result
 
+    recipe, left_out = without_dicom(recipe, volume)
+    if left_out:
+        click.echo(f"note: the source is no DICOM, so these are not written: {', '.join(left_out)}", err=True)
     result = run(volume, recipe, progress, given)
     written = write_outputs(result, folder, progress)
     trace, json_report, html_report = (folder / name for name in ("trace.json", "report.json", "report.html"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -90,6 +90,14 @@ def check_outputs(recipe: Recipe) -> None:
     kinds = {step.id: OPERATIONS[step.operation].output for step in recipe.steps}
     for output in recipe.outputs:
         ending_of(kinds.get(output.step, Volume), output.file)
+
+
+def without_dicom(recipe: Recipe, source: Volume) -> tuple[Recipe, tuple[str, ...]]:
+    """The recipe without the DICOM objects that cannot be made of a source that is none, and their names."""
+    if source.source.is_dicom:
+        return recipe, ()
+    kept = tuple(o for o in recipe.outputs if not o.file.lower().endswith(".dcm"))
+    return replace(recipe, outputs=kept), tuple(o.file for o in recipe.outputs if o not in kept)
 
 
 def write_outputs(result: Result, folder: str | Path, progress: Progress = silent) -> tuple[Path, ...]:
