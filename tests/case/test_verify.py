@@ -93,7 +93,7 @@ def wrong(found):
 def test_an_honest_case_verifies_and_replays_to_the_same_bytes(case, doctor):
     found = verify_case(case, replay=True)
     assert found.ok, wrong(found)
-    assert [c.name for c in found.checks] == ["chain", "signatures", "source", "files", "anchors", "replay"]
+    assert [c.name for c in found.checks] == ["chain", "signatures", "source", "files", "reports", "anchors", "replay"]
     assert replay_case(case) == ()
     before = len(read_case(case).events)
     verify_case(case)

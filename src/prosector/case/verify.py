@@ -9,6 +9,7 @@ from pathlib import Path
 
 from prosector.case.anchor import anchors_of
 from prosector.case.events import Event
+from prosector.case.filed import reports_of
 from prosector.case.folder import ANCHORS, DOCUMENTS, OUTPUTS, REPORTS, record, witness_of
 from prosector.case.keys import is_signed
 from prosector.case.log import faults_of, read_log
@@ -55,7 +56,7 @@ def verify_case(
     enter: Session | None = None,
     progress: Progress = silent,
 ) -> Verification:
-    """Check a case: chain, signatures, source, files, anchors and, if asked, every output computed again.
+    """Check a case: chain, signatures, source, files, reports, anchors and, if asked, every output computed again.
 
     Parameters
     ----------
@@ -85,7 +86,8 @@ def verify_case(
         () if witness else ("this workstation has not written to the case: it cannot tell whether its end was cut",)
     )
     checks = [Check("chain", faults, (*(torn if content.torn else ()), *unknown)), *_signed(state)]
-    checks += [_sources(state, progress), _files(folder, state), Check("anchors", *anchors_of(folder, state))]
+    checks += [_sources(state, progress), _files(folder, state)]
+    checks += [Check("reports", reports_of(folder, state)), Check("anchors", *anchors_of(folder, state))]
     if replay:
         checks.append(_replayed(folder, state, progress))
     found = Verification(tuple(checks))
