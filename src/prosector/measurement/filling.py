@@ -29,6 +29,15 @@ _MARGIN = 7
 _TRUST = (1.0, 2e-2, 1e-4)
 """Weights of voxels deep inside, one layer in, and on the border for the level inside: thin parts have only these."""
 
+_CLEAR = (1.0, 1e-3, 1e-6)
+"""Weights for the level outside: away from everything, in the blur of another segment, and in the segment's own."""
+
+_FEW = 30
+"""Voxels deep inside from which on their spread alone tells the noise."""
+
+_PLAIN = 0.1
+"""Beside the border's inner layers, voxels whose neighbourhood is filled less than this hold nothing but noise."""
+
 
 @dataclass(frozen=True, eq=False)
 class Filling:
@@ -135,13 +144,17 @@ def _from_values(values: Array, mask: Array, others: Array, geometry: Geometry, 
     first, second = ~grown(~mask, one), ~grown(~mask, near)
     shell = grown(mask, near) & ~second
     ring = grown(mask, ring_reach) & ~mask & ~shell
-    trust = np.where(second, _TRUST[0], np.where(first, _TRUST[1], np.where(mask, _TRUST[2], 0))).astype(np.float32)
-    away = np.where(ring & ~others, _TRUST[0], np.where(ring | (shell & ~mask), _TRUST[2], 0)).astype(np.float32)
     width = [max(1.0, LEVEL_WIDTH * min(geometry.spacing_mm) / s) for s in geometry.spacing_mm]
-    outside = _level(values, away, width)
-    inside = _brightest(values, trust, (mask & ~first, first & ~second), width, outside)
-    core = second if second.any() else first if first.any() else mask
+    core = second if np.count_nonzero(second) >= _FEW else first if first.any() else mask
     noise = 1.4826 * float(np.median(np.abs(values[core] - _level(values, core.astype(np.float32), width)[core])))
+    deep = first if _alike(values, first & ~second, second, noise) else second
+    trust = np.where(deep, _TRUST[0], np.where(first, _TRUST[1], np.where(mask, _TRUST[2], 0))).astype(np.float32)
+    clear = ring & ~grown(others, near)
+    away = np.where(
+        clear, _CLEAR[0], np.where(ring & ~others, _CLEAR[1], np.where(ring | (shell & ~mask), _CLEAR[2], 0))
+    )
+    outside = _level(values, away.astype(np.float32), width)
+    inside = _brightest(values, trust, (mask & ~first, first & ~second), width, outside, noise / 2)
     contrast = inside - outside
     usable = shell & np.isfinite(contrast)
     typical = float(np.median(contrast[usable])) if usable.any() else 0.0
@@ -157,6 +170,7 @@ def _from_values(values: Array, mask: Array, others: Array, geometry: Geometry, 
     slack = np.minimum(3 * noise / np.abs(contrast[usable]), 0.5)
     parts[usable] = np.clip((values[usable] - outside[usable]) / contrast[usable], -slack, 1 + slack)
     parts[others] = 0
+    _calm_plateaus(parts, (shell & first, shell & ~grown(mask, one)))
     _drop_loose(parts, mask)
     share = np.count_nonzero(usable) / np.count_nonzero(shell)
     doubts = () if share > 0.9 else (f"{1 - share:.0%} of its border was not seen in the values, only drawn",)
@@ -189,15 +203,40 @@ def _continued(values: Array, levels: tuple[Array, Array], beyond: Array, near: 
     return grown(beyond & alike, tuple(n + 1 for n in near))
 
 
-def _brightest(values: Array, trust: Array, layers: tuple[Array, Array], width: list[float], outside: Array) -> Array:
-    """Level inside: deep inside or, where it stands out more, in the outer layers, as cortical bone around marrow."""
+def _alike(values: Array, layer: Array, second: Array, noise: float) -> bool:
+    """Whether the layer one voxel in shows no difference from what lies deeper, within twice the standard error.
+
+    In something small few voxels lie deeper: taken alone, their noise would be the level inside.
+    """
+    counts = np.count_nonzero(layer), np.count_nonzero(second)
+    if min(counts) == 0:
+        return counts[0] > 0
+    difference = float(values[layer].mean(dtype=np.float64) - values[second].mean(dtype=np.float64))
+    return abs(difference) <= 2 * noise * float(np.sqrt(1 / counts[0] + 1 / counts[1]))
+
+
+def _calm_plateaus(parts: Array, layers: tuple[Array, Array]) -> None:
+    """Set what is full or empty with all its neighbourhood to just that: the noise of many voxels would add up."""
+    calm = ndimage.uniform_filter(parts, 3, mode="nearest")
+    inner, outer = layers
+    parts[inner & (calm > 1 - _PLAIN)] = 1
+    parts[outer & (calm < _PLAIN)] = 0
+
+
+def _brightest(
+    values: Array, trust: Array, layers: tuple[Array, Array], width: list[float], outside: Array, least: float
+) -> Array:
+    """Level inside: deep inside or, where it stands out more, in the outer layers, as cortical bone around marrow.
+
+    Less than ``least`` above it is noise, of which the larger must not be chosen.
+    """
     deep = _level(values, trust, width)
     above = deep - outside
     sign = np.sign(np.median(above[layers[0] & np.isfinite(above)])) if np.isfinite(above[layers[0]]).any() else 1.0
     inside = deep.copy()
     for layer in layers:
         there = _level(values, layer.astype(np.float32), width)
-        np.copyto(inside, there, where=sign * (there - inside) > 0)
+        np.copyto(inside, there, where=sign * (there - inside) > least)
     inside[layers[1]] = deep[layers[1]]  # one voxel in, beside a plaque, there is lumen and no border
     return inside
 
@@ -206,7 +245,7 @@ def _level(values: Array, weights: Array, width: list[float]) -> Array:
     """Weighted mean of the values around each voxel; NaN where there is none."""
     mass = ndimage.gaussian_filter(weights, width, mode="constant", truncate=3)
     sums = ndimage.gaussian_filter(weights * values, width, mode="constant", truncate=3)
-    return np.divide(sums, mass, out=np.full_like(sums, np.nan), where=mass > 1e-9)
+    return np.divide(sums, mass, out=np.full_like(sums, np.nan), where=mass > 1e-15)
 
 
 def _drop_loose(parts: Array, mask: Array) -> None:
