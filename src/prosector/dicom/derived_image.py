@@ -11,6 +11,8 @@ Only for a thin reformat is the pixel the point.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.uid import CTImageStorage, MRImageStorage
@@ -143,7 +145,7 @@ def frame_of_reference(geometry: Geometry, source: Source) -> str:
     return geometry.frame_of_reference_uid or derived_uid("frame of reference", source.series_instance_uid)
 
 
-def decimal(values: object) -> list[DS]:
+def decimal(values: object) -> list[Any]:
     """Decimal strings of at most 16 characters."""
     return [DS(float(v), auto_format=True) for v in np.asarray(values, dtype=np.float64).ravel()]
 

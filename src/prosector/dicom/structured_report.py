@@ -107,7 +107,7 @@ class ReportContent:
     measurements: tuple[Measurement, ...] = ()
     sections: tuple[Section, ...] = ()
     observers: tuple[Observer, ...] = ()
-    status: DocumentStatus = DocumentStatus()
+    status: DocumentStatus = field(default_factory=DocumentStatus)
     frame_of_reference_uid: str = ""
     sites: Mapping[str, Code] = field(default_factory=dict)
     segments: Mapping[str, SegmentReference] = field(default_factory=dict)
@@ -215,9 +215,8 @@ def _number(measurement: Measurement, frame_of_reference: str) -> Dataset:
     if measurement.uncertainty is not None:
         range_ = items.number(HAS_PROPERTIES, codes.UNCERTAINTY_RANGE, measurement.uncertainty, definition.unit)
         children.append(range_)
-    for told in (definition.text, *(f"Warning: {warning}" for warning in measurement.warnings)):
-        if told:
-            children.append(items.text(HAS_PROPERTIES, codes.COMMENT, told))
+    told = (definition.text, *(f"Warning: {warning}" for warning in measurement.warnings))
+    children += [items.text(HAS_PROPERTIES, codes.COMMENT, words) for words in told if words]
     if measurement.where_lps and frame_of_reference:
         where = items.points(INFERRED_FROM, codes.SOURCE_OF_MEASUREMENT, measurement.where_lps, frame_of_reference)
         children.append(where)
