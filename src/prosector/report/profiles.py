@@ -38,6 +38,7 @@ class Profile:
     setting: str
     sources: tuple[str, ...]
     supervisor_degrees: tuple[str, ...]
+    other_degrees: str
     prior_authorisation: bool
     rubber_stamp_session_seconds: float
     rubber_stamp_before_signing_seconds: float

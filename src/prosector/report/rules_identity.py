@@ -55,9 +55,13 @@ def base_study_is_the_sources(on: Subject) -> Iterator[Finding]:
 def base_study_is_named(on: Subject) -> Iterator[Finding]:
     """R003."""
     base = on.report.base_study
-    absent = [name for name, value in (("accession number", base.accession), ("procedure", base.procedure)) if not value]
+    absent = [
+        name for name, value in (("accession number", base.accession), ("procedure", base.procedure)) if not value
+    ]
     if absent:
-        yield Finding(f"the base study's {' and '.join(absent)} is not recorded", severity="" if len(absent) == 2 else "W")
+        yield Finding(
+            f"the base study's {' and '.join(absent)} is not recorded", severity="" if len(absent) == 2 else "W"
+        )
 
 
 @rule("R004")

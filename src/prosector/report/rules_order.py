@@ -105,7 +105,9 @@ def indication_is_listed(on: Subject) -> Iterator[Finding]:
     text = f"{plain(on.report.question)} {plain(on.report.necessity)} {plain(on.report.impression)}"
     codes = on.report.coding.icd10
     for indication in listed:
-        if any(word in text for word in indication.words) or any(c.startswith(p) for c in codes for p in indication.icd10):
+        if any(word in text for word in indication.words) or any(
+            c.startswith(p) for c in codes for p in indication.icd10
+        ):
             return
     if listed:
         names = "; ".join(indication.name for indication in listed)

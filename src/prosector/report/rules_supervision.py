@@ -33,8 +33,8 @@ def supervisor_is_identified(on: Subject) -> Iterator[Finding]:
         degrees = re.split(r"[,;/\s]+", str(person.get("credentials") or "").upper().replace(".", ""))
         if not set(degrees) & set(on.profile.supervisor_degrees):
             asked = " or ".join(on.profile.supervisor_degrees)
-            strict = "" if on.profile.name.startswith("medicare") else "W"
-            yield Finding(f"the supervisor's credentials do not name {asked}; sources disagree on others", evidence, strict)
+            message = f"the supervisor's credentials do not name {asked}; sources disagree on others"
+            yield Finding(message, evidence, on.profile.other_degrees)
 
 
 @rule("R031")
@@ -101,7 +101,9 @@ def supervision_is_attested(on: Subject) -> Iterator[Finding]:
         yield Finding("no attestation of supervision is in the report")
     elif not any(e.data["text"] == attestation.text and not [*entry_faults(on.state, e)] for e in events):
         numbers = tuple(e.number for e in events)
-        yield Finding("the attestation in the report was not entered in the log, under a physician's signature", numbers)
+        yield Finding(
+            "the attestation in the report was not entered in the log, under a physician's signature", numbers
+        )
 
 
 @rule("R037")
@@ -147,7 +149,9 @@ def acts_are_spread_over_the_work(on: Subject) -> Iterator[Finding]:
     work = min([times[0], *(datetime.fromisoformat(on.traces[run.data["run"]].started_utc) for run in on.runs)])
     if times[-1] - work < shortest:
         seconds = (times[-1] - work).total_seconds()
-        yield Finding(f"only {seconds:.0f} s lie between the start of the work and the last act of supervision", numbers)
+        yield Finding(
+            f"only {seconds:.0f} s lie between the start of the work and the last act of supervision", numbers
+        )
     signing = [datetime.fromisoformat(e.utc) for e in on.state.of("attested", "report-signed")]
     before = timedelta(seconds=on.profile.rubber_stamp_before_signing_seconds)
     if signing and timedelta(0) <= min(signing) - times[0] < before:
