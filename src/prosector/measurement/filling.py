@@ -8,6 +8,8 @@ import numpy as np
 from scipy import ndimage
 
 from prosector.errors import EmptyResultError
+from prosector.kernels import filling as kernels
+from prosector.kernels import labelling
 from prosector.model.geometry import Array, Geometry
 from prosector.model.labels import LabelMap
 from prosector.model.volume import Volume
@@ -34,6 +36,9 @@ _CLEAR = (1.0, 1e-3, 1e-6)
 
 _FEW = 30
 """Voxels deep inside from which on their spread alone tells the noise."""
+
+_BLURRED_SHARE = 0.05
+"""Of the contrast that a blur as wide as two voxels takes from the layer one voxel in."""
 
 _PLAIN = 0.1
 """Beside the border's inner layers, voxels whose neighbourhood is filled less than this hold nothing but noise."""
@@ -106,31 +111,32 @@ def fill_segment(labels: LabelMap, segment: str | None = None, volume: Volume | 
     """
     if volume is not None:
         volume.geometry.require_same(labels.geometry, "the segmentation")
-    whole = labels.mask(segment)
-    box = _box(whole)
-    if box is None:
+    span = span_of(labels, segment)
+    if span is None:
         what = f"segment {segment!r}" if segment else "the label map"
         raise EmptyResultError(f"{what} holds no voxel, so there is nothing to measure; look at how it was segmented")
+    box = tuple(slice(max(0, first - _MARGIN), end + _MARGIN) for first, end in span)
     start = (box[0].start, box[1].start, box[2].start)
     affine = labels.geometry.affine.copy()
     affine[:3, 3] = labels.geometry.to_lps(start)
-    mask = np.ascontiguousarray(whole[box])
+    part = labels.labels[box]
+    mask = part > 0 if segment is None else part == labels.number(segment)
     geometry = Geometry(mask.shape, affine, labels.geometry.frame_of_reference_uid)
     if volume is None:
         return Filling(_smoothed(mask), mask, geometry, start)
-    others = (labels.labels[box] > 0) & ~mask
+    others = (part > 0) & ~mask
     return _from_values(volume.voxels[box].astype(np.float32), mask, others, geometry, start)
 
 
-def _box(mask: Array) -> tuple[slice, slice, slice] | None:
-    """What holds the mask and a margin around it."""
-    slices = []
-    for axis in range(3):
-        there = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))
-        if not len(there):
-            return None
-        slices.append(slice(max(0, int(there[0]) - _MARGIN), int(there[-1]) + _MARGIN + 1))
-    return slices[0], slices[1], slices[2]
+def span_of(labels: LabelMap, segment: str | None = None) -> tuple[tuple[int, int], ...] | None:
+    """First and one-past-last index along k, j, i of a segment, or of all for None; None where it holds no voxel."""
+    found = np.empty((labels.labels.shape[0], 4), dtype=np.int64)
+    kernels.label_spans(labels.labels, 0 if segment is None else labels.number(segment), found)
+    there = np.flatnonzero(found[:, 1])
+    if not len(there):
+        return None
+    low, high = found[there].min(axis=0).tolist(), found[there].max(axis=0).tolist()
+    return (int(there[0]), int(there[-1]) + 1), (low[0], high[1]), (low[2], high[3])
 
 
 def _smoothed(mask: Array) -> Array:
@@ -146,22 +152,21 @@ def _from_values(values: Array, mask: Array, others: Array, geometry: Geometry, 
     ring = grown(mask, ring_reach) & ~mask & ~shell
     width = [max(1.0, LEVEL_WIDTH * min(geometry.spacing_mm) / s) for s in geometry.spacing_mm]
     core = second if np.count_nonzero(second) >= _FEW else first if first.any() else mask
-    noise = 1.4826 * float(np.median(np.abs(values[core] - _level(values, core.astype(np.float32), width)[core])))
-    deep = first if _alike(values, first & ~second, second, noise) else second
-    trust = np.where(deep, _TRUST[0], np.where(first, _TRUST[1], np.where(mask, _TRUST[2], 0))).astype(np.float32)
+    noise = 1.4826 * float(np.median(np.abs(values[core] - _level(values, core, (1.0,), width, core)[core])))
+    deep = first if _alike(values, first & ~second, second, ring & ~others, noise) else second
+    depth = mask.view(np.uint8) + first + deep  # each holds the next
     clear = ring & ~grown(others, near)
-    away = np.where(
-        clear, _CLEAR[0], np.where(ring & ~others, _CLEAR[1], np.where(ring | (shell & ~mask), _CLEAR[2], 0))
-    )
-    outside = _level(values, away.astype(np.float32), width)
-    inside = _brightest(values, trust, (mask & ~first, first & ~second), width, outside, noise / 2)
+    away = np.where(clear, 3, np.where(ring & ~others, 2, ring | (shell & ~mask))).astype(np.uint8)
+    beyond = grown(mask, tuple(n + 1 for n in near)) & ~mask & ~shell & ~others
+    needed = shell | grown(beyond, one)
+    outside = _level(values, away, _CLEAR[::-1], width, needed)
+    inside = _brightest(values, depth, (mask & ~first, first & ~second), width, outside, needed, noise / 2)
     contrast = inside - outside
     usable = shell & np.isfinite(contrast)
     typical = float(np.median(contrast[usable])) if usable.any() else 0.0
     least = max(LEAST_CONTRAST_SHARE * abs(typical), LEAST_CONTRAST_TO_NOISE * noise, 1e-6)
     usable &= (contrast * np.sign(typical)) >= least
-    beyond = grown(mask, tuple(n + 1 for n in near)) & ~mask & ~shell
-    usable &= ~_continued(values, (inside, outside), beyond & ~others, near)
+    usable &= ~_continued(values, (inside, outside), beyond, near)
     if not usable.any():
         doubt = "values inside and around it hardly differ: its border is where it was drawn, to the voxel"
         return Filling(_smoothed(mask), mask, geometry, start, warnings=(doubt,))
@@ -170,7 +175,9 @@ def _from_values(values: Array, mask: Array, others: Array, geometry: Geometry, 
     slack = np.minimum(3 * noise / np.abs(contrast[usable]), 0.5)
     parts[usable] = np.clip((values[usable] - outside[usable]) / contrast[usable], -slack, 1 + slack)
     parts[others] = 0
-    _calm_plateaus(parts, (shell & first, shell & ~grown(mask, one)))
+    wide = grown(mask, one)
+    _only_falling(parts, wide, shell & ~wide)
+    _calm_plateaus(parts, (shell & first, shell & ~wide))
     _drop_loose(parts, mask)
     share = np.count_nonzero(usable) / np.count_nonzero(shell)
     doubts = () if share > 0.9 else (f"{1 - share:.0%} of its border was not seen in the values, only drawn",)
@@ -188,70 +195,103 @@ def _reaches(geometry: Geometry) -> tuple[tuple[int, ...], tuple[int, ...]]:
 
 def grown(mask: Array, reach: tuple[int, ...]) -> Array:
     """The mask widened by a box that reaches so many voxels to either side."""
-    wide = mask.view(np.uint8)
-    for axis, n in enumerate(reach):
-        wide = ndimage.maximum_filter1d(wide, 2 * n + 1, axis=axis, mode="nearest")
-    return np.asarray(wide.astype(bool))
+    wide = np.empty(mask.shape, dtype=np.uint8)
+    kernels.widen(np.ascontiguousarray(mask).view(np.uint8), reach, wide)
+    return wide.view(np.bool_)
 
 
-def _continued(values: Array, levels: tuple[Array, Array], beyond: Array, near: tuple[int, ...]) -> Array:
-    """Where what looks like the segment goes on past its border: around voxels beyond it that are as inside."""
-    inside, outside = levels
-    contrast = inside - outside
-    part = np.divide(values - outside, contrast, out=np.zeros_like(values), where=np.abs(contrast) > 1e-6)
-    alike = ndimage.uniform_filter(np.clip(np.nan_to_num(part), -1, 2), 3) > 0.5
-    return grown(beyond & alike, tuple(n + 1 for n in near))
+def _continued(
+    values: Array, levels: tuple[Array, Array], beyond: Array, known: Array, near: tuple[int, ...]
+) -> Array:
+    """Where what looks like the segment goes on past its border: around voxels beyond it that are as inside.
+
+    What is ``known`` to be another segment, or borders on one and is partly filled by it, is no such voxel.
+    """
+    alike = np.empty(values.shape, dtype=np.uint8)
+    kernels.like_inside(values, levels[1], levels[0], beyond.view(np.uint8), alike)
+    return grown(alike, tuple(n + 1 for n in near))
 
 
-def _alike(values: Array, layer: Array, second: Array, noise: float) -> bool:
-    """Whether the layer one voxel in shows no difference from what lies deeper, within twice the standard error.
+def _alike(values: Array, layer: Array, second: Array, background: Array, noise: float) -> bool:
+    """Whether the layer one voxel in tells the level inside as well as what lies deeper.
 
-    In something small few voxels lie deeper: taken alone, their noise would be the level inside.
+    It does where no difference shows within twice the standard error, and where so few voxels lie deeper that their
+    noise would move the level more than the blur in that layer does.
     """
     counts = np.count_nonzero(layer), np.count_nonzero(second)
     if min(counts) == 0:
         return counts[0] > 0
-    difference = float(values[layer].mean(dtype=np.float64) - values[second].mean(dtype=np.float64))
-    return abs(difference) <= 2 * noise * float(np.sqrt(1 / counts[0] + 1 / counts[1]))
+    means = [float(values[where].mean(dtype=np.float64)) for where in (layer, second)]
+    contrast = abs(means[1] - float(np.median(values[background]))) if background.any() else np.inf
+    error = noise * float(np.sqrt(1 / counts[0] + 1 / counts[1]))
+    return abs(means[0] - means[1]) <= 2 * error or noise > _BLURRED_SHARE * contrast * float(np.sqrt(counts[1]))
+
+
+def _only_falling(parts: Array, within: Array, beyond: Array) -> None:
+    """Away from the segment its filling does not rise again: what does is something else, bone beside a vessel."""
+    nearer = ndimage.maximum_filter(np.where(within, parts, 0), 3, mode="nearest")
+    parts[beyond] = np.minimum(parts[beyond], nearer[beyond])
 
 
 def _calm_plateaus(parts: Array, layers: tuple[Array, Array]) -> None:
     """Set what is full or empty with all its neighbourhood to just that: the noise of many voxels would add up."""
-    calm = ndimage.uniform_filter(parts, 3, mode="nearest")
     inner, outer = layers
-    parts[inner & (calm > 1 - _PLAIN)] = 1
-    parts[outer & (calm < _PLAIN)] = 0
+    calm = np.empty(parts.shape, dtype=np.uint8)
+    kernels.plateaus(parts, inner.view(np.uint8), outer.view(np.uint8), _PLAIN, calm)
+    parts[calm == 1] = 1
+    parts[calm == 2] = 0
 
 
 def _brightest(
-    values: Array, trust: Array, layers: tuple[Array, Array], width: list[float], outside: Array, least: float
+    values: Array,
+    depth: Array,
+    layers: tuple[Array, Array],
+    width: list[float],
+    outside: Array,
+    needed: Array,
+    least: float,
 ) -> Array:
     """Level inside: deep inside or, where it stands out more, in the outer layers, as cortical bone around marrow.
 
     Less than ``least`` above it is noise, of which the larger must not be chosen.
     """
-    deep = _level(values, trust, width)
+    deep = _level(values, depth, _TRUST[::-1], width, needed)
     above = deep - outside
     sign = np.sign(np.median(above[layers[0] & np.isfinite(above)])) if np.isfinite(above[layers[0]]).any() else 1.0
     inside = deep.copy()
     for layer in layers:
-        there = _level(values, layer.astype(np.float32), width)
+        there = _level(values, layer, (1.0,), width, needed)
         np.copyto(inside, there, where=sign * (there - inside) > least)
     inside[layers[1]] = deep[layers[1]]  # one voxel in, beside a plaque, there is lumen and no border
     return inside
 
 
-def _level(values: Array, weights: Array, width: list[float]) -> Array:
-    """Weighted mean of the values around each voxel; NaN where there is none."""
-    mass = ndimage.gaussian_filter(weights, width, mode="constant", truncate=3)
-    sums = ndimage.gaussian_filter(weights * values, width, mode="constant", truncate=3)
-    return np.divide(sums, mass, out=np.full_like(sums, np.nan), where=mass > 1e-15)
+def _level(values: Array, kinds: Array, weights: tuple[float, ...], width: list[float], needed: Array) -> Array:
+    """Weighted mean of the values around each voxel that is needed; NaN elsewhere and where there is none.
+
+    Weights are those of the kinds of voxels (uint8 or bool), from 1 on, times a Gaussian of ``width`` voxels.
+    """
+    out = np.empty(values.shape, dtype=np.float32)
+    halves = []
+    for deviation in width:
+        taps = np.exp(-0.5 * (np.arange(int(3 * deviation + 0.5) + 1) / deviation) ** 2)
+        halves.append((taps / (2 * taps.sum() - taps[0])).astype(np.float32))
+    table = np.array([0.0, *weights], dtype=np.float32)
+    kernels.local_levels(values, kinds.view(np.uint8), table, tuple(halves), needed.view(np.uint8), out)
+    return out
 
 
 def _drop_loose(parts: Array, mask: Array) -> None:
     """Take out what noise set above the half level without contact to the segment."""
-    pieces, _ = ndimage.label(parts >= 0.5)
-    kept = np.zeros(int(pieces.max()) + 1, dtype=bool)
-    kept[np.unique(pieces[mask])] = True
-    kept[0] = True
-    parts[~kept[pieces]] = 0.49
+    full = (parts >= 0.5).view(np.uint8)
+    counts = np.empty(parts.shape[:2], dtype=np.int32)
+    labelling.count_runs(full, counts)
+    row_start = np.zeros(counts.size + 1, dtype=np.int64)
+    np.cumsum(counts.ravel(), out=row_start[1:])
+    begin, end, piece = (np.empty(int(row_start[-1]), dtype=np.int32) for _ in range(3))
+    labelling.find_runs(full, row_start, begin, end)
+    count = labelling.label_runs(row_start, begin, end, parts.shape[1], False, True, piece)
+    held = np.zeros(begin.size, dtype=np.float64)
+    labelling.sum_values(mask.view(np.uint8), row_start, begin, end, held)
+    loose = np.bincount(piece, weights=held, minlength=count) == 0
+    kernels.set_runs(row_start, begin, end, loose[piece], 0.49, parts)

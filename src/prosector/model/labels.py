@@ -59,9 +59,13 @@ class LabelMap:
         """Boolean (k, j, i) mask of one segment by name, or of all of them."""
         if name is None:
             return np.asarray(self.labels > 0)
+        return np.asarray(self.labels == self.number(name))
+
+    def number(self, name: str) -> int:
+        """Number of the segment of that name, or InputError."""
         for segment in self.segments:
             if segment.name == name:
-                return np.asarray(self.labels == segment.number)
+                return segment.number
         raise InputError(f"no segment {name!r} here; there are: {', '.join(s.name for s in self.segments)}")
 
     def volumes_mm3(self) -> dict[str, float]:
