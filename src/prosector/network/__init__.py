@@ -1,0 +1,1 @@
+"""Archives: sending a case to a PACS and fetching studies from one, by DIMSE and by DICOMweb."""
