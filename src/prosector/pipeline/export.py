@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -19,20 +19,25 @@ from prosector.model.progress import Progress, silent
 from prosector.model.recipe import SOURCE, Output, Recipe, Trace
 from prosector.model.rendering import Rendering
 from prosector.model.volume import Volume
+from prosector.pipeline.objects import IMAGE, PLAIN, VIEW, Provenance, build_object, check_form
 from prosector.pipeline.operation import Value
 from prosector.pipeline.operations import OPERATIONS
 from prosector.pipeline.run import Result
 
 ENDINGS: Mapping[type, tuple[str, ...]] = {
-    Rendering: (".png", ".dcm"),
-    Cine: (".mp4", ".gif", ".dcm", ".frames"),
-    LabelMap: (".nii.gz", ".seg.nrrd", ".dcm"),
-    Mesh: (".stl", ".ply", ".obj", ".vtp", ".glb"),
+    Rendering: (".png", PLAIN, IMAGE, VIEW),
+    Cine: (".mp4", ".gif", PLAIN, ".frames"),
+    LabelMap: (".nii.gz", ".seg.nrrd", PLAIN),
+    Mesh: (".stl", ".ply", ".obj", ".vtp", ".glb", PLAIN),
     Volume: (".nii.gz",),
-    Measurements: (".json", ".csv", ".png", ".svg"),
+    Measurements: (".json", ".csv", ".png", ".svg", PLAIN),
     Centerlines: (".json", ".vtp"),
 }
-"""What each kind of value can be written as; ``.frames`` is a folder of PNG files."""
+"""What each kind of value can be written as; ``.frames`` is a folder of PNG files.
+
+``.dcm`` is the object that fits the kind (secondary capture, segmentation, encapsulated STL, structured report);
+``.image.dcm`` a grey projection's values as a CT or MR image; ``.view.dcm`` its presentation state.
+"""
 
 _KIND_WORDS = {
     Rendering: "a picture",
@@ -44,44 +49,12 @@ _KIND_WORDS = {
     Centerlines: "a centreline",
 }
 
-IMAGE_SERIES_NUMBER = 1001
-SEGMENTATION_SERIES_NUMBER = 1002
-
-
-@dataclass(frozen=True, slots=True)
-class Provenance:
-    """What a derived DICOM object says about its making.
-
-    Parameters
-    ----------
-    source : Volume
-        The volume that the recipe was run on; its Source names the base study.
-    title : str
-        Of the derived series, put after "3D".
-    trace_sha256 : str
-        Identity of the work; UIDs follow from it.
-    words : str
-        How the object was made.
-    created : datetime
-    instance_number : int
-    supervised : bool
-        Whether a physician's session was open; the object says so if not.
-    """
-
-    source: Volume
-    title: str
-    trace_sha256: str
-    words: str
-    created: datetime
-    instance_number: int = 1
-    supervised: bool = False
-
 
 def ending_of(kind: type, file: str | Path) -> str:
     """The ending that says the format, or UsageError with those that this kind of value has."""
-    for ending in ENDINGS[kind]:
-        if str(file).lower().endswith(ending):
-            return ending
+    fitting = [ending for ending in ENDINGS[kind] if str(file).lower().endswith(ending)]
+    if fitting:
+        return max(fitting, key=len)
     raise UsageError(f"{Path(file).name}: {_KIND_WORDS[kind]} is written as {', '.join(ENDINGS[kind])}")
 
 
@@ -89,7 +62,7 @@ def check_outputs(recipe: Recipe) -> None:
     """Raise UsageError before anything is computed if an output's ending does not fit its step."""
     kinds = {step.id: OPERATIONS[step.operation].output for step in recipe.steps}
     for output in recipe.outputs:
-        ending_of(kinds.get(output.step, Volume), output.file)
+        check_form(recipe, output, ending_of(kinds.get(output.step, Volume), output.file))
 
 
 def without_dicom(recipe: Recipe, source: Volume) -> tuple[Recipe, tuple[str, ...]]:
@@ -123,7 +96,7 @@ def provenance_of(result: Result, output: Output) -> Provenance:
     """What a derived DICOM object of this output is to say."""
     chain = result.trace.chain(output.step)
     words = " ".join(OPERATIONS[s.operation].words(s.parameters) for s in chain)
-    same = [o for o in result.trace.outputs if Path(o.file).suffix == Path(output.file).suffix]
+    same = [o for o in result.trace.outputs if _form(result, o) == _form(result, output)]
     return Provenance(
         source=result.source,
         title=result.trace.recipe,
@@ -132,7 +105,14 @@ def provenance_of(result: Result, output: Output) -> Provenance:
         created=datetime.fromisoformat(result.trace.started_utc),
         instance_number=same.index(output) + 1,
         supervised=result.trace.supervised,
+        settings=chain[-1].parameters if chain else {},
     )
+
+
+def _form(result: Result, output: Output) -> tuple[type, str]:
+    """Kind and ending of an output: instances of one series are numbered through."""
+    kind = Volume if output.step == SOURCE else type(result.values[output.step])
+    return kind, ending_of(kind, output.file)
 
 
 def trace_sha256(trace: Trace) -> str:
@@ -150,14 +130,18 @@ def write_value(path: str | Path, value: Value, provenance: Provenance | None = 
         If the ending does not fit the kind of value, or DICOM is asked for without provenance.
     NoDicomSourceError
         If derived DICOM is asked for and the source is not DICOM.
+    ParameterError
+        If the value cannot be told as the object that is asked for.
     OutputError
         If the file cannot be written.
     """
     ending = ending_of(type(value), path)
-    if ending == ".dcm":
+    if ending in (PLAIN, IMAGE, VIEW):
         if provenance is None:
             raise UsageError(f"{Path(path).name}: a DICOM object needs the provenance of what it shows")
-        _write_dicom(Path(path), value, provenance)
+        from prosector.dicom.derived import write_dicom
+
+        write_dicom(path, build_object(value, ending, provenance))
     elif isinstance(value, Rendering):
         from prosector.rendering.png import write_png
 
@@ -190,31 +174,3 @@ def write_value(path: str | Path, value: Value, provenance: Provenance | None = 
         from prosector.exchange.nifti import write_volume_nifti
 
         write_volume_nifti(path, value)
-
-
-def _write_dicom(path: Path, value: Value, provenance: Provenance) -> None:
-    from prosector.dicom.codes import METHOD_DERIVATIONS
-    from prosector.dicom.derived import Derivation, derive_series, write_dicom
-    from prosector.dicom.multiframe_capture import build_multiframe_capture
-    from prosector.dicom.secondary_capture import build_secondary_capture
-    from prosector.dicom.segmentation_object import build_segmentation
-
-    source = provenance.source.source
-    is_picture = isinstance(value, (Rendering, Cine))
-    series = derive_series(
-        source,
-        provenance.title if is_picture else f"{provenance.title} segmentation",
-        provenance.created,
-        recipe_sha256=provenance.trace_sha256,
-        number=IMAGE_SERIES_NUMBER if is_picture else SEGMENTATION_SERIES_NUMBER,
-    )
-    codes = METHOD_DERIVATIONS[value.method] if isinstance(value, (Rendering, Cine)) else ()
-    told = Derivation(series, provenance.instance_number, provenance.words, codes, provenance.supervised)
-    if isinstance(value, Rendering):
-        dataset = build_secondary_capture(value, source, told)
-    elif isinstance(value, Cine):
-        dataset = build_multiframe_capture(value, source, told)
-    else:
-        assert isinstance(value, LabelMap)
-        dataset = build_segmentation(value, source, told)
-    write_dicom(path, dataset)
