@@ -54,7 +54,7 @@ def given_option(function: Callable[..., Any]) -> Callable[..., Any]:
     return decorated
 
 
-def split_pairs(pairs: tuple[str, ...]) -> dict[str, str]:
+def split_pairs(pairs: tuple[str, ...], option: str = "--set") -> dict[str, str]:
     """``("a=1", "b=2,3")`` as a dictionary of texts.
 
     Raises
@@ -66,9 +66,9 @@ def split_pairs(pairs: tuple[str, ...]) -> dict[str, str]:
     for pair in pairs:
         name, equals, text = pair.partition("=")
         if not equals or not name:
-            raise UsageError(f"--set takes NAME=VALUE; found {pair!r}")
+            raise UsageError(f"{option} takes NAME=VALUE; found {pair!r}")
         if name in found:
-            raise UsageError(f"--set gives {name!r} twice; separate several values by commas")
+            raise UsageError(f"{option} gives {name!r} twice; separate several values by commas")
         found[name] = text
     return found
 
