@@ -166,7 +166,7 @@ def _from_values(values: Array, mask: Array, others: Array, geometry: Geometry, 
     typical = float(np.median(contrast[usable])) if usable.any() else 0.0
     least = max(LEAST_CONTRAST_SHARE * abs(typical), LEAST_CONTRAST_TO_NOISE * noise, 1e-6)
     usable &= (contrast * np.sign(typical)) >= least
-    usable &= ~_continued(values, (inside, outside), beyond, near)
+    usable &= ~_continued(values, (inside, outside), beyond, grown(others, one), near)
     if not usable.any():
         doubt = "values inside and around it hardly differ: its border is where it was drawn, to the voxel"
         return Filling(_smoothed(mask), mask, geometry, start, warnings=(doubt,))
@@ -208,7 +208,8 @@ def _continued(
     What is ``known`` to be another segment, or borders on one and is partly filled by it, is no such voxel.
     """
     alike = np.empty(values.shape, dtype=np.uint8)
-    kernels.like_inside(values, levels[1], levels[0], beyond.view(np.uint8), alike)
+    inside = np.where(known, np.float32(np.nan), levels[0])
+    kernels.like_inside(values, levels[1], inside, (beyond & ~known).view(np.uint8), alike)
     return grown(alike, tuple(n + 1 for n in near))
 
 
