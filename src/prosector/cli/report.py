@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ import click
 
 from prosector.atomic import require_writable
 from prosector.cli.console import PATH, progress_bar, told
+from prosector.cli.report_check import command as check
 
 if TYPE_CHECKING:
     from prosector.case.sessions import Session
@@ -27,6 +29,9 @@ def command() -> None:
     A draft can be built at any time. A physician signs it with the passphrase; a signed report is amended, never
     changed.
     """
+
+
+command.add_command(check, "check")
 
 
 @command.command()
@@ -108,7 +113,7 @@ def show(case: Path, number: int | None, fhir: Path | None) -> None:
     if fhir is not None and not faults:
         _write_fhir(case, events[-1], fhir)
     if faults:
-        raise click.exceptions.Exit(1)
+        sys.exit(1)
 
 
 def _built_outside(case: Path, out: Path, progress: Callable[[str, float], None]) -> tuple[Path, ...]:

@@ -170,6 +170,13 @@ def _statement(chosen: Profile, results: Sequence[RuleResult], complete: bool, s
     return " ".join(said)
 
 
+def rules_without_findings(found: Completeness) -> tuple[int, int]:
+    """How many rules of the profile found nothing, of how many."""
+    chosen = profile(found.profile)
+    asked = {rule_id for rule_id in rules() if not chosen.leaves_out(rule_id)}
+    return len(asked - {result.rule for result in found.results}), len(asked)
+
+
 def counted(number: int, what: str) -> str:
     """``1 error``, ``2 errors``, ``no errors``."""
     return f"{number or 'no'} {what}{'' if number == 1 else 's'}"

@@ -46,6 +46,9 @@ def setting_is_recorded(on: Subject) -> Iterator[Finding]:
         yield Finding("the setting of the service is not recorded")
     elif setting == "opps":
         yield Finding("under OPPS the 3D work is packaged: the hospital is not paid for it apart")
+    hospital = {"hospital": True, "opps": True, "non-hospital": False}
+    if hospital.get(setting) is not hospital.get(on.profile.setting, hospital.get(setting)):
+        yield Finding(f"the setting is recorded as {setting}, the profile is for {on.profile.setting}")
 
 
 @rule("R093")
