@@ -77,9 +77,9 @@ def group() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; errors of ours become one message and an exit code."""
     try:
-        group.main(args=arguments, prog_name="prosector", standalone_mode=False)
-    except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
+        code = group.main(args=arguments, prog_name="prosector", standalone_mode=False)
+        if code:  # not standalone, click returns the code of an Exit
+            sys.exit(code)
     except click.ClickException as error:
         error.show()
         sys.exit(2)
