@@ -61,7 +61,8 @@ class Filling:
     contrast : (k, j, i) float32 array or None
         Level inside minus level outside; NaN away from the border and where it was not seen. None for labels alone.
     noise : float
-        Standard deviation of the values deep inside about their local mean; 0 for labels alone.
+        Standard deviation of the values about their local mean, deep inside or around it where it is less there; 0 for
+        labels alone.
     warnings : tuple of str
     """
 
@@ -152,11 +153,14 @@ def _from_values(values: Array, mask: Array, others: Array, geometry: Geometry, 
     ring = grown(mask, ring_reach) & ~mask & ~shell
     width = [max(1.0, LEVEL_WIDTH * min(geometry.spacing_mm) / s) for s in geometry.spacing_mm]
     core = second if np.count_nonzero(second) >= _FEW else first if first.any() else mask
-    noise = 1.4826 * float(np.median(np.abs(values[core] - _level(values, core, (1.0,), width, core)[core])))
-    deep = first if _alike(values, first & ~second, second, ring & ~others, noise) else second
+    noise = _noise(values, core, width)
+    free = ring & ~others
+    if noise and np.count_nonzero(free) >= _FEW:  # marrow within cortex spreads and is no noise
+        noise = min(noise, _noise(values, free, width))
+    deep = first if _alike(values, first & ~second, second, free, noise) else second
     depth = mask.view(np.uint8) + first + deep  # each holds the next
     clear = ring & ~grown(others, near)
-    away = np.where(clear, 3, np.where(ring & ~others, 2, ring | (shell & ~mask))).astype(np.uint8)
+    away = np.where(clear, 3, np.where(free, 2, ring | (shell & ~mask))).astype(np.uint8)
     beyond = grown(mask, tuple(n + 1 for n in near)) & ~mask & ~shell & ~others
     needed = shell | grown(beyond, one)
     outside = _level(values, away, _CLEAR[::-1], width, needed)
@@ -185,6 +189,11 @@ def _from_values(values: Array, mask: Array, others: Array, geometry: Geometry, 
     return Filling(parts, mask, geometry, start, seen, noise, doubts)
 
 
+def _noise(values: Array, where: Array, width: list[float]) -> float:
+    """Standard deviation of values about their local mean, from the median of the deviations."""
+    return 1.4826 * float(np.median(np.abs(values[where] - _level(values, where, (1.0,), width, where)[where])))
+
+
 def _reaches(geometry: Geometry) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Voxels along k, j, i to which the border's layers and the ring beyond them reach."""
     shortest = min(geometry.spacing_mm)
@@ -200,9 +209,7 @@ def grown(mask: Array, reach: tuple[int, ...]) -> Array:
     return wide.view(np.bool_)
 
 
-def _continued(
-    values: Array, levels: tuple[Array, Array], beyond: Array, known: Array, near: tuple[int, ...]
-) -> Array:
+def _continued(values: Array, levels: tuple[Array, Array], beyond: Array, known: Array, near: tuple[int, ...]) -> Array:
     """Where what looks like the segment goes on past its border: around voxels beyond it that are as inside.
 
     What is ``known`` to be another segment, or borders on one and is partly filled by it, is no such voxel.
