@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from io import BytesIO
+
 import numpy as np
 import pydicom
 import pytest
@@ -15,7 +17,8 @@ from prosector.pipeline.cine import axis_of, shown_points
 from prosector.pipeline.export import check_outputs, write_outputs
 from prosector.pipeline.operations import METHODS, OPERATIONS
 from prosector.pipeline.run import replay, run, run_operation
-from prosector.report.build import build_draft_report
+from prosector.report.compose import report_of_result
+from prosector.report.pictures import pictures_of_result
 
 SMALL = {"width": 96, "height": 80, "frames": 4}
 
@@ -135,14 +138,15 @@ def test_every_kind_of_file_holds_the_frames(small_ct, result, tmp_path):
 
 
 def test_the_report_shows_the_first_frame_and_says_so(small_ct, result):
-    report = build_draft_report(result.trace, result.values, small_ct.source, small_ct.geometry)
+    report = report_of_result(result)
     (image,) = report.images
-    assert np.array_equal(image.rendering.pixels, result.values["turn"].frames[0])
+    shown = Image.open(BytesIO(pictures_of_result(result.values, report)[image.number]))
+    assert np.array_equal(np.asarray(shown), result.values["turn"].frames[0])
     assert image.caption.endswith("first of 4 frames")
-    assert report.outputs[0].content == "cine, 4 frames of 96 × 80 pixels, 0.3 s"
-    (technique,) = report.techniques
-    assert technique.qualifies
-    assert "4 frames" in technique.statements[0].words
+    assert [line.content for line in report.files] == ["cine, DICOM", "cine", "cine"]
+    (statement,) = report.technique
+    assert statement.qualifies
+    assert "4 frames" in statement.words
 
 
 def test_the_banner_is_drawn_only_on_request(small_ct):

@@ -1,8 +1,8 @@
 """The report as a FHIR R4 bundle (HL7 FHIR 4.0.1), plain JSON, for whoever takes results that way.
 
 A ``collection`` bundle: DiagnosticReport, the base ImagingStudy, one Media a picture, one Observation a measurement,
-the order's ServiceRequest, Patient, Practitioner, Device, the PDF as Binary with its DocumentReference, and a Provenance with the
-physician's signature. Identifiers of the resources follow from the document, so that the same report gives the same
+the order's ServiceRequest, Patient, Practitioner, Device, the PDF as Binary with its DocumentReference, and a
+Provenance with the physician's signature. Identifiers of the resources follow from the document, so that the same report gives the same
 bundle. Report statuses are those of R4's diagnostic-report-status.
 """
 

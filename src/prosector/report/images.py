@@ -100,7 +100,7 @@ def _caption(step: TraceStep) -> str:
     seen = view_of(step) if has_view(step) else ""
     preset = step.parameters.get("preset")
     look = f", preset {preset}" if preset else ""
-    cine = ", cine" if step.output_kind == "Cine" else ""
+    cine = f"; first of {step.parameters['frames']} frames" if step.output_kind == "Cine" else ""
     return f"{seen[:1].upper()}{seen[1:]}: {technique}{look}{cine}" if seen else f"{technique}{look}{cine}"
 
 

@@ -63,6 +63,7 @@ from prosector.report.words import NOT_STATED, moment
 
 PAGE = A4
 MARGIN, TOP, BOTTOM = 16 * mm, 22 * mm, 18 * mm
+FOOT = 10 * mm
 WIDTH = PAGE[0] - 2 * MARGIN
 ABREAST = 3
 """Pictures side by side."""
@@ -94,31 +95,53 @@ def write_report_pdf(path: str | Path, report: Report, pictures: Mapping[int, by
 
 
 def report_pdf(report: Report, pictures: Mapping[int, bytes]) -> bytes:
-    """The file. It is laid out twice, since every page names the number of pages."""
+    """The file."""
     require_fonts()
-    _, count = _built(report, pictures, 0)
-    data, _ = _built(report, pictures, count)
-    return data
-
-
-def _built(report: Report, pictures: Mapping[int, bytes], pages: int) -> tuple[bytes, int]:
     out = BytesIO()
     document = BaseDocTemplate(
-        out, pagesize=PAGE, invariant=1, lang="en", title=f"{report.title}: {version_line(report)}",
-        author=report.signature.name if report.signature else "", subject=report.base_study.study_uid,
-        creator=f"{report.workstation.software or 'Prosector'} {report.workstation.version}", displayDocTitle=1,
-    )  # fmt: skip
+        out,
+        pagesize=PAGE,
+        invariant=1,
+        lang="en",
+        title=f"{report.title}: {version_line(report)}",
+        author=report.signature.name if report.signature else "",
+        subject=report.base_study.study_uid,
+        creator=f"{report.workstation.software or 'Prosector'} {report.workstation.version}",
+        displayDocTitle=1,
+    )
     frame = Frame(MARGIN, BOTTOM, WIDTH, PAGE[1] - TOP - BOTTOM, 0, 0, 0, 0)
 
     def on_page(canvas: Canvas, _: Any) -> None:
-        _page_marks(canvas, report, pages)
+        _page_marks(canvas, report)
 
     document.addPageTemplates(PageTemplate("page", [frame], onPage=on_page))
-    document.build(list(_story(report, pictures)))
-    return out.getvalue(), int(document.page)
+    document.build(list(_story(report, pictures)), canvasmaker=_Numbered)
+    return out.getvalue()
 
 
-def _page_marks(canvas: Canvas, report: Report, pages: int) -> None:
+class _Numbered(Canvas):  # type: ignore[misc]
+    """Keeps the pages until it is saved, when it knows how many there are and writes that on each."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._kept: list[dict[str, Any]] = []
+
+    def showPage(self) -> None:  # noqa: N802
+        self._kept.append(dict(self.__dict__))
+        self._startPage()
+
+    def save(self) -> None:
+        kept = self._kept
+        for number, page in enumerate(kept, start=1):
+            self.__dict__.update(page)
+            self.setFillColor(SOFT)
+            self.setFont(FACES["text"], 7.5)
+            self.drawRightString(PAGE[0] - MARGIN, FOOT, f"page {number} of {len(kept)}")
+            super().showPage()
+        super().save()
+
+
+def _page_marks(canvas: Canvas, report: Report) -> None:
     """Head and foot of a page, and DRAFT across it."""
     said = marks(report)
     canvas.saveState()
@@ -130,21 +153,21 @@ def _page_marks(canvas: Canvas, report: Report, pages: int) -> None:
         canvas.drawCentredString(0, -40, "DRAFT")
         canvas.restoreState()
         canvas.saveState()
-    right, head, foot = PAGE[0] - MARGIN, PAGE[1] - 13 * mm, 10 * mm
+    right, head = PAGE[0] - MARGIN, PAGE[1] - 13 * mm
     canvas.setStrokeColor(LINE)
     canvas.line(MARGIN, head - 2 * mm, right, head - 2 * mm)
-    canvas.line(MARGIN, foot + 3.5 * mm, right, foot + 3.5 * mm)
+    canvas.line(MARGIN, FOOT + 3.5 * mm, right, FOOT + 3.5 * mm)
     canvas.setFillColor(INK)
     canvas.setFont(FACES["bold"], 7.5)
     canvas.drawString(MARGIN, head, _shortened(header_line(report.patient, report.base_study), WIDTH - 60 * mm))
     canvas.setFillColor(SOFT)
     canvas.setFont(FACES["text"], 7.5)
     canvas.drawRightString(right, head, report.title)
-    canvas.drawRightString(right, foot, f"{version_line(report)} · page {canvas.getPageNumber()} of {pages}")
+    canvas.drawCentredString(PAGE[0] / 2, FOOT, version_line(report))
     if said:
         canvas.setFillColor(WARN)
         canvas.setFont(FACES["bold"], 7.5)
-        canvas.drawString(MARGIN, foot, said)
+        canvas.drawString(MARGIN, FOOT, said)
     canvas.restoreState()
 
 

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from reportlab import rl_config
 from reportlab.lib import colors
 from reportlab.lib.enums import TA_RIGHT
 from reportlab.lib.styles import ParagraphStyle
@@ -66,6 +67,7 @@ def style_of(name: str) -> ParagraphStyle:
 @cache
 def require_fonts() -> None:
     """Register the fonts, or raise MachineError."""
+    rl_config.useA85 = 0  # text encoding of pictures makes them larger, and takes most of the time
     found = find_spec("matplotlib")
     places = [
         Path(place) / "mpl-data" / "fonts" / "ttf" for place in (found and found.submodule_search_locations) or ()

@@ -8,9 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from prosector.case.state import CaseState
-from prosector.dicom.blobs import disk_blob
-from prosector.dicom.decode import decode_frame
-from prosector.dicom.header import read_header
+from prosector.dicom.preview import read_preview
 from prosector.errors import ProsectorError
 from prosector.model.cine import Cine
 from prosector.model.geometry import Array
@@ -72,10 +70,6 @@ def _pixels(path: Path) -> Array | None:
             return read_png(min(path.glob("*.png")))
         if path.suffix == ".png":
             return read_png(path)
-        blob = disk_blob(str(path), str(path.parent)) if path.suffix == ".dcm" else None
-        if blob is None:
-            return None
-        frame = np.squeeze(decode_frame(read_header(blob), 0))
-        return np.ascontiguousarray(frame) if frame.dtype == np.uint8 and frame.shape[2:] == (3,) else None
+        return read_preview(path) if path.suffix == ".dcm" else None
     except (ProsectorError, OSError, ValueError):
         return None
