@@ -198,13 +198,13 @@ def plateaus(parts: Array, inner: Array, outer: Array, plain: float, out: Array)
 
 
 @parallel_kernel
-def border_sums(mask: Array, parts: Array, contrast: Array, shift: float, out: Array) -> None:
+def border_sums(parts: Array, contrast: Array, shift: float, out: Array) -> None:
     """Sums over each slice, (k, 4) float64.
 
     Voxels filled by half and more; by half less, and more, the share that ``shift`` is of their contrast; and the
     inverse squares of the contrast. Where it is NaN there is no shift.
     """
-    nk, nj, ni = mask.shape
+    nk, nj, ni = parts.shape
     by = np.float32(shift)
     for k in prange(nk):
         half, low, high, squares = 0, 0, 0, 0.0

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from prosector.errors import EmptyResultError
+from prosector.kernels import filling as filling_kernels
+from prosector.kernels import mesh_sizes
 from prosector.kernels.mesh import isosurface
 from prosector.measurement.filling import Filling
 from prosector.model.geometry import Array
@@ -50,9 +52,10 @@ def border_meshes(filling: Filling, threshold_hu: float) -> tuple[Mesh, Mesh, Me
 def _at_half(filling: Filling, shift_hu: float) -> Mesh:
     parts = filling.parts
     if shift_hu and filling.contrast is not None:
-        parts = parts - np.nan_to_num(np.float32(shift_hu) / filling.contrast)
+        parts = np.empty_like(parts)
+        filling_kernels.shift_level(filling.parts, filling.contrast, shift_hu, parts)
     mesh = Mesh(*isosurface(parts, HALF, filling.geometry.affine, closed=True))
-    if not len(mesh.faces) or mesh.area_mm2 == 0:
+    if not len(mesh.faces) or area_and_volume(mesh)[0] == 0:
         raise EmptyResultError("the segment is too small for a surface, or its threshold too uncertain")
     return mesh
 
@@ -61,11 +64,21 @@ def _way_out(mesh: Mesh, filling: Filling) -> float:
     """Millimetres along the normals by which the volumes of surface and voxels agree."""
     held = float(filling.parts.sum(dtype=np.float64)) if filling.is_corrected else np.count_nonzero(filling.mask)
     most = min(filling.geometry.spacing_mm) / 2
-    return float(np.clip((held * filling.geometry.voxel_volume_mm3 - mesh.volume_mm3) / mesh.area_mm2, -most, most))
+    area, volume = area_and_volume(mesh)
+    return float(np.clip((held * filling.geometry.voxel_volume_mm3 - volume) / area, -most, most))
 
 
 def _moved(mesh: Mesh, way_mm: float) -> Mesh:
     return Mesh(mesh.vertices_lps + np.float32(way_mm) * mesh.normals_lps, mesh.faces, mesh.normals_lps)
+
+
+def area_and_volume(mesh: Mesh) -> tuple[float, float]:
+    """Area in mm² and enclosed volume in mm³, as the mesh's own, without its copies of all corners."""
+    sums = np.empty((mesh_sizes.PORTIONS, 2))
+    origin = mesh.vertices_lps.mean(axis=0, dtype=np.float64) if len(mesh.vertices_lps) else np.zeros(3)
+    mesh_sizes.area_and_volume(mesh.vertices_lps, mesh.faces, origin, sums)
+    area, volume = sums.sum(axis=0)
+    return float(area), float(volume)
 
 
 def corners_of(mesh: Mesh) -> Array:

@@ -30,7 +30,9 @@ def statistics_of(values: Array) -> dict[str, float]:
         "maximum": float(values.max()),
         "median": float(np.median(values)),
     }
-    return found | {f"{p}th percentile": float(np.percentile(values, p)) for p in PERCENTILES}
+    return found | {
+        f"{p}th percentile": float(v) for p, v in zip(PERCENTILES, np.percentile(values, PERCENTILES), strict=True)
+    }
 
 
 def measure_values(

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from prosector.kernels import mesh_sizes
 from prosector.model.geometry import Array, Geometry
 from prosector.model.measurement import Contribution
 from prosector.model.mesh import Mesh
@@ -47,12 +48,7 @@ def of_distance(start: Array, end: Array, geometry: Geometry) -> Contribution:
 
 def of_volume(mesh: Mesh, geometry: Geometry) -> Contribution:
     """Half width of the volume inside a surface whose vertices are the places."""
-    a, b, c = (mesh.vertices_lps[mesh.faces[:, n]].astype(np.float64) for n in range(3))
-    share = np.cross(b - a, c - a) / 6
-    gradients = np.zeros(mesh.vertices_lps.shape)
-    for n in range(3):
-        np.add.at(gradients, mesh.faces[:, n], share)
-    return from_spacing(gradients, geometry)
+    return from_spacing(_gradients(mesh)[0], geometry)
 
 
 def of_area(mesh: Mesh, geometry: Geometry) -> Contribution:
@@ -60,16 +56,16 @@ def of_area(mesh: Mesh, geometry: Geometry) -> Contribution:
 
     Movements within the surface change no smooth surface, only its triangles, and are left out.
     """
-    corners = [mesh.vertices_lps[mesh.faces[:, n]].astype(np.float64) for n in range(3)]
-    normal = np.cross(corners[1] - corners[0], corners[2] - corners[0])
-    length = np.linalg.norm(normal, axis=1, keepdims=True)
-    unit = np.divide(normal, length, out=np.zeros_like(normal), where=length > 0)
-    gradients = np.zeros(mesh.vertices_lps.shape)
-    for n in range(3):
-        opposite = corners[(n + 2) % 3] - corners[(n + 1) % 3]
-        np.add.at(gradients, mesh.faces[:, n], np.cross(unit, opposite) / 2)
     normals = mesh.normals_lps.astype(np.float64)
-    return from_spacing(normals * (gradients * normals).sum(axis=1, keepdims=True), geometry)
+    along = np.einsum("ij,ij->i", _gradients(mesh)[1], normals)
+    return from_spacing(normals * along[:, None], geometry)
+
+
+def _gradients(mesh: Mesh) -> tuple[Array, Array]:
+    """Derivatives of volume and area to each vertex, (n, 3) each."""
+    of_volume, of_area = np.zeros(mesh.vertices_lps.shape), np.zeros(mesh.vertices_lps.shape)
+    mesh_sizes.gradients(mesh.vertices_lps, mesh.faces, of_volume, of_area)
+    return of_volume, of_area
 
 
 def of_threshold(value: float, low: float, high: float, hu: float) -> Contribution:

@@ -44,13 +44,21 @@ def grid_warnings(geometry: Geometry, source: Source | None = None) -> tuple[str
 
 def object_warnings(mask: Array, geometry: Geometry, source: Source | None = None) -> tuple[str, ...]:
     """What the data leave open about one object: (k, j, i) boolean mask that is not empty, on its whole grid."""
-    spans = []
-    cut = []
-    for axis, sides in enumerate(_SIDES):
+    span = []
+    for axis in range(3):
         there = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))
-        spans.append(int(there[-1] - there[0] + 1))
-        reached = (there[0] == 0, there[-1] == mask.shape[axis] - 1)
-        cut += [side for side, reaches in zip(sides, reached, strict=True) if reaches]
+        span.append((int(there[0]), int(there[-1]) + 1))
+    return span_warnings(tuple(span), geometry, source)
+
+
+def span_warnings(
+    span: tuple[tuple[int, int], ...], geometry: Geometry, source: Source | None = None
+) -> tuple[str, ...]:
+    """The same from the object's first and one-past-last index along k, j and i."""
+    spans = [end - first for first, end in span]
+    cut = []
+    for (first, end), size, sides in zip(span, geometry.shape, _SIDES, strict=True):
+        cut += [side for side, reaches in zip(sides, (first == 0, end == size), strict=True) if reaches]
     found = []
     if cut:
         found.append(f"it reaches the border of the volume ({', '.join(cut)}): what lies beyond is not counted")
