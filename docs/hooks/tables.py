@@ -16,6 +16,10 @@ from prosector.pipeline.operations import OPERATIONS, Operation
 from prosector.pipeline.parameters import REQUIRED, Parameter
 from prosector.pipeline.recipes import builtin, builtin_names
 from prosector.rendering import presets
+from prosector.report import base_codes
+from prosector.report.profiles import profile, profile_names
+from prosector.report.rules_table import rules, sections, sources
+from prosector.report.rules_words import techniques
 
 MARK = re.compile(r"^\{\{ table: (\w+) \}\}$", re.MULTILINE)
 
@@ -111,12 +115,58 @@ def error_tree() -> str:
     return "```text\n" + "\n".join(line.removeprefix("    ") for line in lines).strip("\n") + "\n```"
 
 
+def rule_rows() -> str:
+    """The rules, section by section."""
+    parts = []
+    for letter, title in sections().items():
+        found = [row for row in rules().values() if row.section == letter]
+        lines = [[row.id, row.severity, row.text, ", ".join(row.sources), row.dated] for row in found]
+        parts.append(f"### {letter}. {title}\n\n" + table(["Rule", "", "Text", "Sources", "Dated"], lines))
+    return "\n\n".join(parts)
+
+
+def profile_rows() -> str:
+    """Profiles, and where they weigh a rule otherwise than the table."""
+    lines = []
+    for name in profile_names():
+        row = profile(name)
+        weighed = [f"{rule} {severity}" for rule, severity in row.severities.items()]
+        weighed += [f"nothing above {row.at_most}, integrity apart"] if row.at_most != "E" else []
+        lines.append([f"`{name}`", row.title, row.notes, ", ".join(weighed) or "–", ", ".join(row.sources), row.dated])
+    return table(["Profile", "For", "Notes", "Weighs otherwise", "Sources", "Dated"], lines)
+
+
+def base_code_rows() -> str:
+    """Codes of base studies by what they mean for 3D work."""
+    lines = [[row.kind, ", ".join(row.codes), row.reason, row.source, row.dated] for row in base_codes.rows()]
+    return table(["", "Codes", "Why", "Source", "Dated"], lines)
+
+
+def technique_word_rows() -> str:
+    """Techniques that the text may name, and what backs them."""
+    lines = []
+    for row in techniques():
+        backed = ", ".join(f"`{name}`" for name in sorted(row.operations)) or "nothing in this software"
+        lines.append([row.name, backed + (f", with `{row.parameter}` set" if row.parameter else "")])
+    return table(["Named in the text", "Backed by a step of"], lines)
+
+
+def rule_source_rows() -> str:
+    """What the short names of sources stand for."""
+    return table(["Name", "Source"], sources().items())
+
+
 TABLES: dict[str, Callable[[], str]] = {
+    "base_codes": base_code_rows,
     "commands": commands,
     "defaults": preset_defaults,
     "endings": ending_rows,
     "errors": error_tree,
     "operations": operation_sections,
     "presets": preset_rows,
+    "profiles": profile_rows,
     "recipes": recipe_rows,
+    "rule_sources": rule_source_rows,
+    "rules": rule_rows,
+    "technique_words": technique_word_rows,
 }

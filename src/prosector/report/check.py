@@ -44,6 +44,7 @@ def check_report(
     *,
     earlier: Sequence[Report] = (),
     verified: Verification | None = None,
+    signing: bool = False,
 ) -> Completeness:
     """Ask every rule of a profile.
 
@@ -60,6 +61,8 @@ def check_report(
     verified : Verification, optional
         From :func:`prosector.case.verify.verify_case`: what it found counts too, and a replay that it did stands for
         one on record.
+    signing : bool
+        The report is about to be signed, and the result goes into it: what the signature itself brings is not asked.
 
     Returns
     -------
@@ -74,7 +77,8 @@ def check_report(
     """
     chosen = profile(profile_name)
     subject = Subject(report, state, chosen, tuple(earlier), verified)
-    results = tuple(result for row in rules().values() for result in _ask(row, subject))
+    asked = [row for row in rules().values() if not (signing and row.more.get("by_signing"))]
+    results = tuple(result for row in asked for result in _ask(row, subject))
     supervised = is_supervised(subject)
     complete = supervised and not any(result.severity == "E" for result in results)
     ordered = sorted(results, key=lambda result: -WEIGHTS[result.severity])
@@ -82,7 +86,8 @@ def check_report(
         profile=chosen.name,
         dated=chosen.dated,
         complete=complete,
-        statement=_statement(chosen, ordered, complete, supervised),
+        statement=("As it was when it was signed: " if signing else "")
+        + _statement(chosen, ordered, complete, supervised),
         results=tuple(ordered),
     )
 
@@ -93,6 +98,7 @@ def check_case(
     *,
     earlier: Sequence[str | Path] = (),
     replay: bool = False,
+    signing: bool = False,
     progress: Progress = silent,
 ) -> Completeness:
     """Check the newest signed report of a case or, where there is none, the draft that the case comes to now.
@@ -106,6 +112,8 @@ def check_case(
         Other cases, whose reports are held beside this one.
     replay : bool
         Compute every output again; takes as long as the work did. Without, a replay on record counts.
+    signing : bool
+        Check what would be signed now instead, for the result to go into it.
     progress : callable
 
     Raises
@@ -117,9 +125,9 @@ def check_case(
     """
     profile(profile_name)
     verified = verify_case(folder, replay=replay, progress=progress)
-    report = report_of(folder, progress)
+    report = compose_report(folder, progress=progress) if signing else report_of(folder, progress)
     others = tuple(report_of(other, progress) for other in earlier)
-    return check_report(report, read_case(folder), profile_name, earlier=others, verified=verified)
+    return check_report(report, read_case(folder), profile_name, earlier=others, verified=verified, signing=signing)
 
 
 def report_of(folder: str | Path, progress: Progress = silent) -> Report:
