@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import click
 
-from prosector.cli import case_anchor, case_check, case_enter, case_show, case_supervise, case_work
+from prosector.cli.case_anchor import anchor
+from prosector.cli.case_check import replay, verify
+from prosector.cli.case_enter import base, coding, communication, order
+from prosector.cli.case_show import log, show
+from prosector.cli.case_supervise import attest, correct, decide, text
+from prosector.cli.case_work import add, create, run
 
 
 @click.group()
@@ -15,22 +20,7 @@ def command() -> None:
     """
 
 
-for row in (
-    case_work.create,
-    case_work.add,
-    case_work.run,
-    case_supervise.decide,
-    case_supervise.text,
-    case_enter.order,
-    case_enter.base,
-    case_enter.coding,
-    case_enter.communication,
-    case_supervise.correct,
-    case_supervise.attest,
-    case_show.show,
-    case_show.log,
-    case_check.verify,
-    case_check.replay,
-    case_anchor.anchor,
-):
+ENTERED = (decide, text, order, base, coding, communication, correct, attest)
+
+for row in (create, add, run, *ENTERED, show, log, verify, replay, anchor):
     command.add_command(row)

@@ -43,7 +43,7 @@ def acting_or_program(person: str) -> Session | None:
     return acting(person) if person else current_session()
 
 
-def passphrase(file: str | None, prompt: str = "Passphrase", *, twice: bool = False) -> str:
+def passphrase(file: str | Path | None, prompt: str = "Passphrase", *, twice: bool = False) -> str:
     """A passphrase from a file's first line, from standard input, or asked for without showing it.
 
     Raises
@@ -53,7 +53,7 @@ def passphrase(file: str | None, prompt: str = "Passphrase", *, twice: bool = Fa
     """
     if file is None:
         return str(click.prompt(prompt, hide_input=True, confirmation_prompt=twice, err=True))
-    if file == "-":
+    if str(file) == "-":
         return sys.stdin.readline().rstrip("\r\n")
     try:
         return Path(file).read_text(encoding="utf-8").partition("\n")[0].rstrip("\r")
