@@ -17,7 +17,7 @@ import numpy as np
 from prosector.errors import EmptyResultError, ParameterError
 from prosector.kernels.minimal_path import cover
 from prosector.measurement.centerline_lumen import Lumen, Ways, lumen_of, places_of, snapped, ways_from
-from prosector.measurement.centerline_refine import centered, drawn_out, refined
+from prosector.measurement.centerline_refine import centered, drawn_out, ended_at, refined
 from prosector.measurement.sections import Field, label_field
 from prosector.model.centerlines import Branch, Centerlines
 from prosector.model.geometry import Array
@@ -48,7 +48,8 @@ def find_centerline(
     labels : LabelMap
     start_lps : (3,) numbers
     ends_lps : (n, 3) numbers
-        LPS mm. Several ends share their way until they part, and a node is set there.
+        LPS mm. Several ends share their way until they part, and a node is set there. The line begins and ends in the
+        sections that hold the points.
     segment : str, optional
         Name of the lumen's segment; without it all of them together.
     step_mm : float, optional
@@ -67,9 +68,10 @@ def find_centerline(
     if not len(ends):
         raise ParameterError("a centreline needs at least one end, or is asked for as a tree")
     lumen = lumen_of(labels, segment)
-    root = snapped(lumen, np.asarray(start_lps, dtype=np.float64), snap_mm)
+    start = np.asarray(start_lps, dtype=np.float64)
+    root = snapped(lumen, start, snap_mm)
     ways = ways_from(lumen, np.array([root]))
-    chains = []
+    chains, given = [], {root: start}
     for number, end in enumerate(ends, start=1):
         voxel = snapped(lumen, end, snap_mm)
         if voxel == root:
@@ -77,7 +79,8 @@ def find_centerline(
         if not np.isfinite(ways.totals[voxel]):
             raise EmptyResultError(f"the lumen is interrupted between the start and end {number}")
         chains.append(ways.back_from(voxel))
-    return _finished(lumen, labels, segment, _parted(chains), step_mm)
+        given[voxel] = end
+    return _finished(lumen, labels, segment, _parted(chains), step_mm, given)
 
 
 def find_tree(
@@ -120,7 +123,7 @@ def find_tree(
         raise EmptyResultError("the lumen is too small to hold a line: less than a voxel long")
     head = 0 if start_lps is not None else min(_inward(lumen, chain) for chain in chains)
     pieces = _parted([chain[head : len(chain) - _inward(lumen, chain[::-1])] for chain in chains])
-    return _finished(lumen, labels, segment, pieces, step_mm, to_wall=True)
+    return _finished(lumen, labels, segment, pieces, step_mm)
 
 
 def _natural_root(lumen: Lumen) -> int:
@@ -212,9 +215,12 @@ def _finished(
     segment: str | None,
     pieces: list[_Piece],
     step_mm: float | None,
-    to_wall: bool = False,
+    given: dict[int, Array] | None = None,
 ) -> Centerlines:
-    """Smooth branches between nodes in the middle of the lumen; their free ends drawn out to the wall if asked."""
+    """Smooth branches between nodes in the middle of the lumen; free ends at given points, or drawn out to the wall.
+
+    ``given`` holds the points, LPS mm, by their voxels.
+    """
     numbers: dict[int, int] = {}
     for piece in pieces:
         for node in (piece.start, piece.end):
@@ -225,9 +231,15 @@ def _finished(
     field = label_field(labels.mask(segment), labels.geometry, places, float(2.5 * lumen.depth_mm.max()) + 5 * step)
     joints = {n: _joint(lumen, n, pieces) for n in numbers if degree[n] > 1}
     lines = [_line(lumen, piece, joints, field, step) for piece in pieces]
-    if to_wall:
-        free = [tuple(degree[n] == 1 for n in (p.start, p.end)) for p in pieces]
-        lines = [drawn_out(line, field, step, ends) for line, ends in zip(lines, free, strict=True)]
+    for n, piece in enumerate(pieces):
+        free = tuple(degree[node] == 1 for node in (piece.start, piece.end))
+        if given is None:
+            lines[n] = drawn_out(lines[n], field, step, free)
+            continue
+        if free[1]:
+            lines[n] = ended_at(lines[n], given[piece.end], field, step)
+        if free[0]:
+            lines[n] = np.ascontiguousarray(ended_at(lines[n][::-1], given[piece.start], field, step)[::-1])
     nodes = np.zeros((len(numbers), 3))
     branches = []
     for number, (piece, line) in enumerate(zip(pieces, lines, strict=True), start=1):

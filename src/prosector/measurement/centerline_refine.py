@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from prosector.kernels.sections import polar_samples
-from prosector.measurement.centerline_frames import frames, resampled, smoothed, tangents
+from prosector.measurement.centerline_frames import arc_of, frames, resampled, smoothed, tangents
 from prosector.measurement.sections import Field
 from prosector.model.geometry import Array
 
@@ -64,7 +64,8 @@ def refined(points_lps: Array, radii_mm: Array, field: Field, step_mm: float, fi
             if stays:
                 moved[end] = points_lps[end]
         line = smoothed(moved, sigma)
-    return resampled(line, step_mm)
+    # smoothing drew bends inward; as much again of what it took is given back (twicing, Tukey 1977)
+    return resampled(line + smoothed(moved - line, sigma), step_mm)
 
 
 def drawn_out(line: Array, field: Field, step_mm: float, ends: tuple[bool, ...]) -> Array:
@@ -78,13 +79,59 @@ def drawn_out(line: Array, field: Field, step_mm: float, ends: tuple[bool, ...])
             back = forward[max(0, len(forward) - 1 - max(1, round(END_MM / step_mm)))]
             way = forward[-1] - back
             more = forward[-1] + np.outer(np.arange(1, 2 + int(LONGEST_END_MM / step_mm)) * step_mm, _unit(way))
-            index = np.round(field.geometry.to_index(more)).astype(int)
-            there = np.all((index >= 0) & (index < field.values.shape), axis=1)
-            lumen = np.zeros(len(more), dtype=bool)
-            lumen[there] = field.values[tuple(index[there].T)] >= 0.5
-            forward = np.concatenate([forward, more[: int(np.argmin(np.append(lumen, False)))]])
+            lumen = np.append(_in_lumen(more, field), False)
+            forward = np.concatenate([forward, more[: int(np.argmin(lumen))]])
             line = forward if end else forward[::-1]
     return np.ascontiguousarray(line)
+
+
+def ended_at(line: Array, point_lps: Array, field: Field, step_mm: float) -> Array:
+    """Let a line end in the section that holds a point: cut there, or carried on straight while there is lumen.
+
+    Parameters
+    ----------
+    line : (n, 3) array
+        LPS mm; its last point is moved.
+    point_lps : (3,) array
+        Anywhere in the section.
+    field : Field
+        The lumen, 1 inside and 0 outside.
+    step_mm : float
+
+    Returns
+    -------
+    (m, 3) array
+        LPS mm, evenly spaced.
+    """
+    count = min(len(line) - 1, max(2, round(END_MM / 2 / step_mm)))
+    way = _unit(line[-1] - line[-1 - count])
+    beyond = float((point_lps - line[-1]) @ way)
+    if beyond > 0:
+        more = line[-1] + np.outer(np.append(np.arange(step_mm, beyond, step_mm), beyond), way)
+        line = np.concatenate([line, more[: int(np.argmin(np.append(_in_lumen(more, field), False)))]])
+    else:
+        line = _cut_at(line, point_lps, 3 * float(np.linalg.norm(point_lps - line[-1])) + 2 * step_mm)
+    return resampled(line, step_mm)
+
+
+def _cut_at(line: Array, point: Array, within_mm: float) -> Array:
+    """The line up to its place nearest to a point, which lies within so many mm of its end."""
+    arc = arc_of(line)
+    first = min(int(np.searchsorted(arc, arc[-1] - within_mm)), len(line) - 2)
+    step = np.diff(line[first:], axis=0)
+    share = ((point - line[first:-1]) * step).sum(axis=1) / np.maximum((step**2).sum(axis=1), 1e-12)
+    feet = line[first:-1] + np.clip(share, 0, 1)[:, None] * step
+    nearest = int(np.linalg.norm(feet - point, axis=1).argmin())
+    kept = np.concatenate([line[: first + nearest + 1], feet[nearest : nearest + 1]])
+    return kept if arc_of(kept)[-1] > 0 else line
+
+
+def _in_lumen(points: Array, field: Field) -> Array:
+    index = np.round(field.geometry.to_index(points)).astype(int)
+    there = np.all((index >= 0) & (index < field.values.shape), axis=1)
+    lumen = np.zeros(len(points), dtype=bool)
+    lumen[there] = field.values[tuple(index[there].T)] >= 0.5
+    return lumen
 
 
 def _unit(vector: Array) -> Array:
