@@ -75,9 +75,19 @@ def test_commands_exist_with_their_options(page: Path) -> None:
         for name, *arguments in commands_of(page):
             if name.startswith("-"):
                 continue
-            command = group.get_command(parent, name)
-            assert command is not None, f"{name_of(page)}: no command {name}"
-            command.make_context(name, list(arguments), parent=parent)
+            parse(group, parent, [name, *arguments], page)
+
+
+def parse(inside: click.Group, parent: click.Context, words: list[str], page: Path) -> None:
+    """Parse a command's arguments, and those of the commands inside it."""
+    name, *arguments = words
+    command = inside.get_command(parent, name)
+    assert command is not None, f"{name_of(page)}: no command {name}"
+    if isinstance(command, click.Group) and arguments and not arguments[0].startswith("-"):
+        with click.Context(command, info_name=name, parent=parent) as context:
+            parse(command, context, arguments, page)
+    elif arguments or inside is group:  # a sentence may name an inner command alone
+        command.make_context(name, arguments, parent=parent)
 
 
 def test_every_command_is_in_the_readme() -> None:

@@ -44,15 +44,20 @@ def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 
 def commands() -> str:
-    """Every command's own help."""
-    parts = []
+    """Every command's own help, and that of the commands inside it."""
     with click.Context(group, info_name="prosector") as parent:
-        for name in COMMANDS:
-            command = group.get_command(parent, name)
-            assert command is not None
-            with click.Context(command, info_name=name, parent=parent, terminal_width=96, max_content_width=96) as ctx:
-                parts.append(f"## prosector {name}\n\n```text\n{command.get_help(ctx)}\n```")
-    return "\n\n".join(parts)
+        return "\n\n".join(part for name in COMMANDS for part in helps(group, name, parent, "##"))
+
+
+def helps(inside: click.Group, name: str, parent: click.Context, level: str) -> Iterable[str]:
+    """The help of one command of a group, under a heading of this level."""
+    command = inside.get_command(parent, name)
+    assert command is not None
+    with click.Context(command, info_name=name, parent=parent, terminal_width=96, max_content_width=96) as context:
+        yield f"{level} {context.command_path}\n\n```text\n{command.get_help(context)}\n```"
+        if isinstance(command, click.Group):
+            for inner in command.list_commands(context):
+                yield from helps(command, inner, context, f"{level}#")
 
 
 def preset_rows() -> str:
