@@ -176,6 +176,24 @@ def like_inside(values: Array, outside: Array, inside: Array, candidates: Array,
 
 
 @parallel_kernel
+def falling(parts: Array, within: Array, beyond: Array, out: Array) -> None:
+    """The parts, but beyond the segment no more than the largest of the 27 around that are ``within`` it, or 0."""
+    nk, nj, ni = parts.shape
+    for k in prange(nk):
+        for j in range(nj):
+            for i in range(ni):
+                part = parts[k, j, i]
+                if beyond[k, j, i] != 0:
+                    most = _ZERO
+                    for n in range(27):
+                        kk, jj, ii = k + n // 9 - 1, j + (n // 3) % 3 - 1, i + n % 3 - 1
+                        if 0 <= kk < nk and 0 <= jj < nj and 0 <= ii < ni and within[kk, jj, ii] != 0:
+                            most = max(most, parts[kk, jj, ii])
+                    part = min(part, most)
+                out[k, j, i] = part
+
+
+@parallel_kernel
 def plateaus(parts: Array, inner: Array, outer: Array, plain: float, out: Array) -> None:
     """1 in ``inner`` where the mean of 27 voxels is above 1 − ``plain``, 2 in ``outer`` where it is below ``plain``."""
     nk, nj, ni = parts.shape

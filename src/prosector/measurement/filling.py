@@ -160,17 +160,18 @@ def _from_values(values: Array, mask: Array, others: Array, geometry: Geometry, 
     deep = first if _alike(values, first & ~second, second, free, noise) else second
     depth = mask.view(np.uint8) + first + deep  # each holds the next
     clear = ring & ~grown(others, near)
-    away = np.where(clear, 3, np.where(free, 2, ring | (shell & ~mask))).astype(np.uint8)
+    away = (ring | (shell & ~mask)).view(np.uint8) + free + clear
     beyond = grown(mask, tuple(n + 1 for n in near)) & ~mask & ~shell & ~others
     needed = shell | grown(beyond, one)
     outside = _level(values, away, _CLEAR[::-1], width, needed)
     inside = _brightest(values, depth, (mask & ~first, first & ~second), width, outside, needed, noise / 2)
-    contrast = inside - outside
+    unlike = ~_continued(values, (inside, outside), beyond, grown(others, one), near)
+    contrast = np.subtract(inside, outside, out=inside)
     usable = shell & np.isfinite(contrast)
     typical = float(np.median(contrast[usable])) if usable.any() else 0.0
     least = max(LEAST_CONTRAST_SHARE * abs(typical), LEAST_CONTRAST_TO_NOISE * noise, 1e-6)
     usable &= (contrast * np.sign(typical)) >= least
-    usable &= ~_continued(values, (inside, outside), beyond, grown(others, one), near)
+    usable &= unlike
     if not usable.any():
         doubt = "values inside and around it hardly differ: its border is where it was drawn, to the voxel"
         return Filling(_smoothed(mask), mask, geometry, start, warnings=(doubt,))
@@ -185,8 +186,8 @@ def _from_values(values: Array, mask: Array, others: Array, geometry: Geometry, 
     _drop_loose(parts, mask)
     share = np.count_nonzero(usable) / np.count_nonzero(shell)
     doubts = () if share > 0.9 else (f"{1 - share:.0%} of its border was not seen in the values, only drawn",)
-    seen = np.where(usable & ~others, contrast, np.float32(np.nan)).astype(np.float32)
-    return Filling(parts, mask, geometry, start, seen, noise, doubts)
+    contrast[~usable | others] = np.nan
+    return Filling(parts, mask, geometry, start, contrast, noise, doubts)
 
 
 def _noise(values: Array, where: Array, width: list[float]) -> float:
@@ -237,8 +238,9 @@ def _alike(values: Array, layer: Array, second: Array, background: Array, noise:
 
 def _only_falling(parts: Array, within: Array, beyond: Array) -> None:
     """Away from the segment its filling does not rise again: what does is something else, bone beside a vessel."""
-    nearer = ndimage.maximum_filter(np.where(within, parts, 0), 3, mode="nearest")
-    parts[beyond] = np.minimum(parts[beyond], nearer[beyond])
+    lower = np.empty_like(parts)
+    kernels.falling(parts, within.view(np.uint8), beyond.view(np.uint8), lower)
+    parts[...] = lower
 
 
 def _calm_plateaus(parts: Array, layers: tuple[Array, Array]) -> None:
@@ -264,13 +266,16 @@ def _brightest(
     Less than ``least`` above it is noise, of which the larger must not be chosen.
     """
     deep = _level(values, depth, _TRUST[::-1], width, needed)
-    above = deep - outside
-    sign = np.sign(np.median(above[layers[0] & np.isfinite(above)])) if np.isfinite(above[layers[0]]).any() else 1.0
-    inside = deep.copy()
+    outer, inner = layers
+    above = deep[outer] - outside[outer]
+    sign = np.sign(np.median(above[np.isfinite(above)])) if np.isfinite(above).any() else 1.0
+    kept = deep[inner]
+    inside = deep
     for layer in layers:
         there = _level(values, layer, (1.0,), width, needed)
-        np.copyto(inside, there, where=sign * (there - inside) > least)
-    inside[layers[1]] = deep[layers[1]]  # one voxel in, beside a plaque, there is lumen and no border
+        for best, other in zip(inside, there, strict=True):
+            np.copyto(best, other, where=sign * (other - best) > least)
+    inside[inner] = kept  # one voxel in, beside a plaque, there is lumen and no border
     return inside
 
 
