@@ -42,7 +42,7 @@ MEASUREMENTS = (
 CONTENT = ReportContent(
     measurements=MEASUREMENTS,
     sections=(
-        Section(codes.INDICATIONS, (Passage("Aneurysm? Größe?", "Ada Example"),)),
+        Section(codes.INDICATIONS, (Passage("Aneurysm? Größe?", "Ada Example", "aorta"),)),
         Section(codes.PROCEDURE_DESCRIPTIONS, (Passage("Volume rendering."), Passage("Maximum intensity projection."))),
         Section(codes.KEY_IMAGES, (), (PICTURE,)),
     ),
@@ -127,6 +127,7 @@ def test_passages_name_their_author(tmp_path):
     (question,) = indications.ContentSequence
     assert question.TextValue == "Aneurysm? Größe?"
     assert found(question, codes.PERSON_NAME)[0].PersonName == "Ada Example"
+    assert found(question, codes.TRACKING_IDENTIFIER)[0].TextValue == "aorta"
     (procedure,) = found(read, codes.PROCEDURE_DESCRIPTIONS)
     assert len(procedure.ContentSequence) == 2
     observer = found(procedure.ContentSequence[0], codes.OBSERVER_TYPE)[0]
@@ -203,6 +204,9 @@ def test_same_report_same_bytes_and_other_words_other_uid(tmp_path):
     assert private_code(ENCASEMENT) != private_code(DISTANCE)
 
 
-def test_names_lose_only_what_a_name_cannot_hold():
-    read = report_of(replace(CONTENT, observers=(Observer("A\\B=C"),)))
-    assert found(read, codes.PERSON_NAME)[0].PersonName == "A B C"
+def test_names_keep_credentials_and_lose_only_what_a_name_cannot_hold():
+    read = report_of(replace(CONTENT, observers=(Observer("A\\B=C"), Observer("Ada Example, MD"))))
+    first, second = found(read, codes.PERSON_NAME)[:2]
+    assert first.PersonName == "A B C"
+    assert second.PersonName == "Ada Example^^^^MD"
+    assert second.PersonName.name_suffix == "MD"

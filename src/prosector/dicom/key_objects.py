@@ -19,9 +19,6 @@ from prosector.model.digest import canonical_json
 from prosector.model.source import Source
 from prosector.model.structures import Code
 
-MANIFEST_CLASSES = ("1.2.840.10008.5.1.4.1.1.88", "1.2.840.10008.5.1.4.1.1.104", "1.2.840.10008.5.1.4.1.1.11")
-"""Beginnings of SOP Class UIDs of what is no image: reports, encapsulated documents, presentation states."""
-
 
 def build_key_objects(
     selected: Sequence[ObjectReference],
@@ -77,6 +74,4 @@ def build_key_objects(
 
 
 def _reference(reference: ObjectReference) -> Dataset:
-    if reference.sop_class_uid.startswith(MANIFEST_CLASSES):
-        return items.composite(CONTAINS, None, reference)
-    return items.image(CONTAINS, None, reference)
+    return (items.image if reference.is_image else items.composite)(CONTAINS, None, reference)

@@ -17,6 +17,9 @@ from prosector.errors import NoDicomError
 from prosector.model.source import Source
 from prosector.model.structures import Code
 
+DOCUMENT_CLASSES = ("1.2.840.10008.5.1.4.1.1.88.", "1.2.840.10008.5.1.4.1.1.104.", "1.2.840.10008.5.1.4.1.1.11.")
+"""Beginnings of SOP Class UIDs of what is no image: reports, encapsulated documents, presentation states."""
+
 
 @dataclass(frozen=True, slots=True)
 class ObjectReference:
@@ -27,6 +30,11 @@ class ObjectReference:
     series_instance_uid: str
     study_instance_uid: str
     segments: tuple[tuple[int, str], ...] = ()
+
+    @property
+    def is_image(self) -> bool:
+        """Whether it is referred to as an image, rather than as another composite object."""
+        return not self.sop_class_uid.startswith(DOCUMENT_CLASSES)
 
 
 def read_reference(path: str | Path) -> ObjectReference:

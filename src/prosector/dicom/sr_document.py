@@ -123,8 +123,13 @@ def device_context(workstation: Workstation) -> list[Dataset]:
 
 
 def person_name(name: str) -> str:
-    """A name as PN holds it (PS3.5 6.2): without its delimiters, 64 characters at most."""
-    return name.replace("=", " ").replace("\\", " ")[:LO_LENGTH]
+    """A name as PN holds it (PS3.5 6.2.1): as one component, credentials after a comma as its suffix.
+
+    Which word of a name is the family's nobody can tell from the words; it is not guessed.
+    """
+    plain, comma, credentials = name.replace("=", " ").replace("\\", " ").partition(", ")
+    whole = f"{plain}^^^^{credentials}" if comma else plain
+    return whole[:LO_LENGTH]
 
 
 def add_document(

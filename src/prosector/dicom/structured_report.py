@@ -62,10 +62,14 @@ MEANING_LENGTH = 64
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """Text of a section. ``by`` is who wrote it, as it stands; empty where the software did."""
+    """Text of a section. ``by`` is who wrote it, as it stands; empty where the software did.
+
+    ``about`` names the thing that it is about, as measurements do (``of``).
+    """
 
     text: str
     by: str = ""
+    about: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +239,10 @@ def _section(section: Section, station: Workstation) -> Dataset:
     element = SECTION_ELEMENTS.get(section.heading, codes.COMMENT)
     children = []
     for passage in section.passages:
-        author = person_context(Observer(passage.by)) if passage.by else device_context(station)
-        children.append(items.text(CONTAINS, element, passage.text, author))
+        told = person_context(Observer(passage.by)) if passage.by else device_context(station)
+        if passage.about:
+            thing = passage.about[:MEANING_LENGTH]
+            told = [items.text(HAS_OBS_CONTEXT, codes.TRACKING_IDENTIFIER, thing), *told]
+        children.append(items.text(CONTAINS, element, passage.text, told))
     children += [items.image(CONTAINS, None, picture) for picture in section.images]
     return items.container(CONTAINS, section.heading, children)
