@@ -7,8 +7,9 @@ byte as they are, and the answer to a store is read whatever its HTTP status.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import requests
@@ -23,6 +24,11 @@ from prosector.network.store import NO_CONTEXT, Acknowledge
 
 LATER = (408, 425, 429, 500, 502, 503, 504)
 """HTTP statuses that may be another another time."""
+
+UIDS = ("0020000D", "0020000E", "00080018")
+"""Of study, series and instance: what tells rows apart."""
+
+Row = dict[str, dict[str, Any]]
 
 STORED = "200"
 TYPE = "application/dicom"
@@ -146,9 +152,20 @@ def present(node: Node, wanted: Mapping[str, str]) -> set[str]:
     with asking(node) as session:
         client = searching(node, session)
         for study in dict.fromkeys(wanted.values()):
-            rows = client.search_for_instances(study_instance_uid=study, get_remaining=True)
+            rows = everything(partial(client.search_for_instances, study))
             found |= {value(row, "00080018") for row in rows}
     return found & set(wanted)
+
+
+def everything(search: Callable[..., list[Row]]) -> list[Row]:
+    """All rows of a search, page by page: some archives limit a page, and some send the first one for ever."""
+    found: dict[tuple[str, ...], Row] = {}
+    while True:
+        before = len(found)
+        for row in search(offset=before) if before else search():
+            found.setdefault(tuple(value(row, tag) for tag in UIDS), row)
+        if len(found) == before:
+            return list(found.values())
 
 
 def value(row: Mapping[str, Any], tag: str) -> str:
