@@ -49,7 +49,8 @@ def segment_lesion(
     the other. Their borders are judged by the product of mean gradient across them and compactness (surface of the ball
     of equal volume over their own). From within outwards, the best is taken before this falls off, as it does where a
     region runs out into what surrounds the lesion; regions that run up against ``radius_mm`` do not count. What hangs
-    on it by a thin neck is cut off, holes are filled and the surface is smoothed at constant volume.
+    on it by a thin neck is cut off, holes are filled and the surface is smoothed at constant volume; what the smoothing
+    of the values took from a bent surface is given back.
 
     Parameters
     ----------
@@ -156,7 +157,7 @@ def _best(values: Array, reached: Array, matrix: Array) -> int:
 
 
 def _finished(region: Array, geometry: Geometry, box: Box, seeds_lps: ArrayLike, smoothing_mm: float) -> Array:
-    """Cut off what hangs on by a neck, fill holes, smooth at constant volume."""
+    """Cut off what hangs on by a neck, fill holes, smooth at the volume before values were smoothed."""
     radius = (3 * float(region.sum()) * geometry.voxel_volume_mm3 / (4 * np.pi)) ** (1 / 3)
     opening = min(ATTACHED * radius, ATTACHED_MM)
     if opening > min(geometry.spacing_mm):
@@ -164,7 +165,7 @@ def _finished(region: Array, geometry: Geometry, box: Box, seeds_lps: ArrayLike,
     region = ndimage.binary_fill_holes(region).astype(np.uint8)
     if smoothing_mm:
         soft = smoothed(region, geometry, smoothing_mm)
-        count = int(region.sum())
+        count = min(_count_before(region, geometry), soft.size)
         least = np.partition(soft.ravel(), soft.size - count)[soft.size - count]
         region = (soft >= max(float(least), 1e-3)).view(np.uint8)
     seeds = seed_indices(geometry, seeds_lps) - corner(box)
@@ -172,3 +173,13 @@ def _finished(region: Array, geometry: Geometry, box: Box, seeds_lps: ArrayLike,
     if not kept.any():
         raise EmptyResultError("the seeds lie at the edge of what is like them; place them in the middle")
     return kept
+
+
+def _count_before(region: Array, geometry: Geometry) -> int:
+    """Voxels of the region before its values were smoothed.
+
+    Smoothing draws a half level inward where it is bent, by its variance times the mean curvature (Marr and Hildreth,
+    Proc R Soc Lond B 207, 1980): to first order it took from the lesion what it takes from the region again.
+    """
+    count = int(np.count_nonzero(region))
+    return 2 * count - int(np.count_nonzero(smoothed(region, geometry, NOISE_MM) >= 0.5))
