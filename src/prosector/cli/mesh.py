@@ -51,9 +51,7 @@ def command(
     **options: Any,
 ) -> None:
     """Extract a surface from the series under PATH."""
-    from prosector.model.mesh import Mesh
-    from prosector.pipeline.export import ending_of
-    from prosector.surface.files import write_mesh
+    from prosector.surface.files import MESH_ENDINGS, write_mesh
 
     if (level_hu is None) == (segmentation is None):
         raise click.UsageError("give either --level-hu or --segmentation")
@@ -61,7 +59,8 @@ def command(
         raise click.UsageError("--each needs --segmentation")
     if segmentation is not None and options["is_open"]:
         raise click.UsageError("--open needs --level-hu; a segmentation is closed everywhere")
-    ending_of(Mesh, out)
+    if not out.name.lower().endswith(MESH_ENDINGS):  # DICOM asks for a recipe's trace
+        raise click.UsageError(f"{out.name}: a mesh is written as {', '.join(MESH_ENDINGS)}")
     require_writable(out)
     with progress_bar() as progress:
         volume = chosen.load(progress)
