@@ -50,8 +50,10 @@ def case(tmp_path, monkeypatch, small_ct):
 
 
 def test_from_draft_to_addendum(call, case, tmp_path):
-    code, out, _ = call("report", "build", case)
+    code, out, _ = call("report", "build", case, "--profile", "research")
     assert code == 0
+    (draft,) = (case / "reports").glob("*.json")
+    assert json.loads(draft.read_text(encoding="utf-8"))["completeness"]["profile"] == "research"
     assert [line.rpartition(".")[2] for line in out.splitlines()] == ["json", "html", "pdf"]
     code, out, _ = call("report", "sign", case, "--passphrase-file", tmp_path / "word")
     assert code == 0

@@ -22,3 +22,6 @@ RECIPE = {
         {"step": "size", "file": "size.json"},
     ],
 }
+
+QUICK = {**RECIPE, "name": "front", "steps": RECIPE["steps"][2:3], "outputs": RECIPE["outputs"][1:2]}
+"""One picture."""

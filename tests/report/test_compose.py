@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from finished_case import RECIPE
+from finished_case import QUICK, RECIPE
 
 from prosector.case.decisions import correct, decide
 from prosector.case.folder import create_case, read_case, record
@@ -156,7 +156,7 @@ def test_receipts_stand_beside_the_images(work):
 
 
 def test_a_run_nobody_supervised_makes_the_report_say_so(work):
-    run_in_case(work.case, parse_recipe(RECIPE), session=work.technologist)
+    run_in_case(work.case, parse_recipe(QUICK), session=work.technologist)
     assert compose_report(work.case).supervision.supervised  # its images were not selected
     decide(work.case, work.doctor, "archive", "select", ["run-0002/front.png"])
     found = compose_report(work.case).supervision
@@ -168,7 +168,7 @@ def test_a_run_nobody_supervised_makes_the_report_say_so(work):
 def test_a_case_of_a_program_is_not_supervised(tmp_path, named_series, work):
     case = create_case(tmp_path / "other")
     add_source(case, named_series)
-    run_in_case(case, parse_recipe(RECIPE))
+    run_in_case(case, parse_recipe(QUICK))
     report = compose_report(case)
     assert report.supervision.statement == UNSUPERVISED
     assert report.supervision.operators == ("a program, by itself: 1 run",)

@@ -143,7 +143,7 @@ def test_every_form_marks_what_people_wrote(report, html, printed):
     assert origins["What the 3D images added"] == WRITTEN
     assert origins["Technique"] == origins["Integrity"] == GENERATED
     assert origins["Findings"] == MIXED
-    assert html.count('class="written"') == 7
+    assert html.count('class="written"') == 8
     everything = "".join(printed)
     assert everything.count("generated from the record") == sum(o == GENERATED for o in origins.values())
     assert "Ada Beispiel-Łęcka (made up), 20" in everything  # the credit below a passage

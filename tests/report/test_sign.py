@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from finished_case import PASSPHRASE, RECIPE
+from finished_case import PASSPHRASE, QUICK
 
-from prosector.case.folder import create_case, read_case
+from prosector.case.folder import create_case, read_case, record
 from prosector.case.people import Person, add_person, change_passphrase
 from prosector.case.runs import path_sha256, run_in_case
 from prosector.case.sessions import log_in
@@ -61,6 +61,15 @@ def test_a_physician_signs(work):
     assert read_filed(work.case, entered) == report
     assert verify_case(work.case).ok
     assert "DRAFT" not in filed.files[1].read_text(encoding="utf-8")
+
+
+def test_what_was_attested_in_the_case_stands(work):
+    said = record(work.case, "attested", {"text": "I was there."}, session=work.doctor)
+    report = sign_report(work.case, work.doctor, PASSPHRASE).report
+    assert (report.attestation.text, report.attestation.event) == ("I was there.", said.number)
+    assert len(read_case(work.case).of("attested")) == 1
+    again = amend_report(work.case, work.doctor, PASSPHRASE, "Once more.").report
+    assert again.attestation.event > said.number
 
 
 def test_the_signature_is_of_every_word(work):
@@ -117,7 +126,7 @@ def test_a_signed_report_is_amended_never_signed_again(work):
 
 def test_an_addendum_adds_and_changes_nothing(work):
     first = sign_report(work.case, work.doctor, PASSPHRASE).report
-    run_in_case(work.case, parse_recipe(RECIPE), session=work.doctor)  # what came later is not in it
+    run_in_case(work.case, parse_recipe(QUICK), session=work.doctor)  # what came later is not in it
     filed = amend_report(work.case, work.doctor, PASSPHRASE, "Asked by the referrer.", addendum="Left side.")
     report = filed.report
     assert (report.status, report.addenda[0].text, report.addenda[0].by) == (
@@ -147,7 +156,7 @@ def test_nobody_attests_supervision_that_was_not(tmp_path, named_series, work):
     add_source(case, named_series)
     with pytest.raises(CaseError, match="nothing was computed"):
         sign_report(case, work.doctor, PASSPHRASE)
-    run_in_case(case, parse_recipe(RECIPE))
+    run_in_case(case, parse_recipe(QUICK))
     with pytest.raises(CaseError, match="not supervised"):
         sign_report(case, work.doctor, PASSPHRASE, ATTESTATION)
     report = sign_report(case, log_in("ada", PASSPHRASE), PASSPHRASE).report

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,15 +10,17 @@ import click
 
 from prosector.atomic import require_writable
 from prosector.cli.console import PATH, progress_bar, told
+from prosector.cli.login_options import AS, CASE, PASSPHRASE, acting_or_program, opened, passphrase
 from prosector.cli.report_check import command as check
 
 if TYPE_CHECKING:
     from prosector.case.sessions import Session
+    from prosector.model.progress import Progress
+    from prosector.report.document import Completeness
     from prosector.report.sign import Filed
 
-_PERSON = click.option("--as", "person", default="", metavar="LOGIN", help="Of those logged in; else the newest.")
-_PASSPHRASE = click.option("--passphrase-file", type=PATH, metavar="FILE", help="Its first line; else you are asked.")
 _ATTESTATION = click.option("--attestation", default="", metavar="TEXT", help="In your own words; else the usual ones.")
+_PROFILE = click.option("--profile", default="", metavar="NAME", help="Say in it whether it is complete against this.")
 
 
 @click.group()
@@ -35,67 +36,71 @@ command.add_command(check, "check")
 
 
 @command.command()
-@click.argument("case", type=PATH)
+@CASE
 @click.option("--out", type=PATH, metavar="FOLDER", help="Write it there instead and enter nothing into the case.")
-@_PERSON
-def build(case: Path, out: Path | None, person: str) -> None:
+@_PROFILE
+@AS
+def build(case: Path, out: Path | None, profile: str, person: str) -> None:
     """Draft the report on CASE as JSON, HTML and PDF, in its folder reports/."""
-    from prosector.case.sessions import current_session
     from prosector.report.sign import draft_report
 
     with progress_bar() as progress:
+        found = _completeness(case, profile, progress)
         if out is None:
-            files = draft_report(case, current_session(person), progress=progress).files
+            files = draft_report(case, acting_or_program(person), completeness=found, progress=progress).files
         else:
-            files = _built_outside(case, out, progress)
+            files = _built_outside(case, out, found, progress)
     told(files)
 
 
 @command.command()
-@click.argument("case", type=PATH)
+@CASE
 @_ATTESTATION
-@_PERSON
-@_PASSPHRASE
-def sign(case: Path, attestation: str, person: str, passphrase_file: Path | None) -> None:
+@_PROFILE
+@AS
+@PASSPHRASE
+def sign(case: Path, attestation: str, profile: str, person: str, passphrase_file: str | None) -> None:
     """Sign the report on CASE as it stands now: for the physician, who is asked for the passphrase again."""
     from prosector.report.sign import sign_report
 
     session = _physician(person)
-    passphrase = _passphrase(passphrase_file)
+    word = passphrase(passphrase_file)
     with progress_bar() as progress:
-        _tell(sign_report(case, session, passphrase, attestation, progress=progress))
+        found = _completeness(case, profile, progress)
+        filed = sign_report(case, session, word, attestation, completeness=found, progress=progress)
+    _tell(filed)
 
 
 @command.command()
-@click.argument("case", type=PATH)
+@CASE
 @click.option("--reason", required=True, metavar="TEXT", help="Why the signed report is changed.")
 @click.option("--addendum", default="", metavar="TEXT", help="Only add this text; else the report is composed anew.")
 @_ATTESTATION
-@_PERSON
-@_PASSPHRASE
-def amend(case: Path, reason: str, addendum: str, attestation: str, person: str, passphrase_file: Path | None) -> None:
+@AS
+@PASSPHRASE
+def amend(case: Path, reason: str, addendum: str, attestation: str, person: str, passphrase_file: str | None) -> None:
     """Sign a new version of the signed report on CASE; the earlier one is kept."""
     from prosector.report.sign import amend_report
 
     session = _physician(person)
-    passphrase = _passphrase(passphrase_file)
+    word = passphrase(passphrase_file)
     with progress_bar() as progress:
-        _tell(amend_report(case, session, passphrase, reason, attestation, addendum=addendum, progress=progress))
+        filed = amend_report(case, session, word, reason, attestation, addendum=addendum, progress=progress)
+    _tell(filed)
 
 
 @command.command()
-@click.argument("case", type=PATH)
+@CASE
 @click.option("--version", "number", type=click.IntRange(min=1), help="Which one; else the newest.")
 @click.option("--fhir", type=PATH, metavar="FILE", help="Also write it as a FHIR R4 bundle.")
 def show(case: Path, number: int | None, fhir: Path | None) -> None:
     """List the reports of CASE and whether each is as it was filed; exit 1 if one is not."""
-    from prosector.case.folder import read_case
     from prosector.errors import CaseError, FileFormatError
     from prosector.report.sign import read_filed
 
     if fhir is not None:
         require_writable(fhir)
-    events = [e for e in read_case(case).reports if number in (None, e.data["version"])]
+    events = [e for e in opened(case).reports if number in (None, e.data["version"])]
     if not events:
         raise CaseError("there is no such report: prosector report build CASE")
     faults = 0
@@ -116,7 +121,14 @@ def show(case: Path, number: int | None, fhir: Path | None) -> None:
         sys.exit(1)
 
 
-def _built_outside(case: Path, out: Path, progress: Callable[[str, float], None]) -> tuple[Path, ...]:
+def _completeness(case: Path, profile: str, progress: Progress) -> Completeness | None:
+    """What the rules say of the report that is about to be written; None where no profile is named."""
+    from prosector.report.check import check_case
+
+    return check_case(case, profile, signing=True, progress=progress) if profile else None
+
+
+def _built_outside(case: Path, out: Path, completeness: Completeness | None, progress: Progress) -> tuple[Path, ...]:
     from prosector.case.folder import read_case
     from prosector.report.compose import compose_report
     from prosector.report.html import write_report_html
@@ -126,7 +138,7 @@ def _built_outside(case: Path, out: Path, progress: Callable[[str, float], None]
 
     files = tuple(out / f"report.{ending}" for ending in ("json", "html", "pdf"))
     require_writable(files[0])
-    report = compose_report(case, progress=progress)
+    report = compose_report(case, completeness=completeness, progress=progress)
     pictures = pictures_of_case(case, read_case(case), report)
     write_report_json(files[0], report)
     write_report_html(files[1], report, pictures)
@@ -151,12 +163,6 @@ def _physician(person: str) -> Session:
     from prosector.case.sessions import require_session, supervising_session
 
     return (None if person else supervising_session()) or require_session("physician", person_id=person)
-
-
-def _passphrase(file: Path | None) -> str:
-    if file is None:
-        return str(click.prompt("Passphrase", hide_input=True, err=True))
-    return file.read_text(encoding="utf-8").partition("\n")[0].rstrip("\r")
 
 
 def _tell(filed: Filed) -> None:

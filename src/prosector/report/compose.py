@@ -171,6 +171,7 @@ def _written(state: CaseState) -> dict[str, Any]:
     }
     fields["necessity"] = text_of(necessity)
     fields["necessity_reason"] = str(necessity.data.get("reason", "")) if necessity else ""
+    fields["positive_finding"] = text_of(necessity, "positive_finding")
     if order is not None:
         orderer, document = order.data["orderer"], order.data.get("document") or {}
         fields["order"] = Order(

@@ -268,6 +268,7 @@ class Report(_Part):
     question: Text | None = None
     necessity: Text | None = None
     necessity_reason: str = ""
+    positive_finding: Text | None = None
     considered: Text | None = None
     workstation: Workstation
     procedure: Text | None = None

@@ -12,11 +12,11 @@ GENERAL = "General"
 """Findings that name no structure."""
 
 
-def text_of(event: Event | None) -> Text | None:
+def text_of(event: Event | None, field: str = "text") -> Text | None:
     """A passage as somebody wrote it."""
-    if event is None:
+    if event is None or not event.data.get(field):
         return None
-    return Text(text=event.data["text"], origin="written", by=event.actor.name, at=event.utc, event=event.number)
+    return Text(text=str(event.data[field]), origin="written", by=event.actor.name, at=event.utc, event=event.number)
 
 
 def findings_of(

@@ -46,7 +46,7 @@ def sections_of(report: Report) -> Iterator[Section]:
         yield _changes(report)
     yield _patient(report)
     yield _order(report)
-    yield section("Why 2D images did not suffice", passage(report.necessity), _reason(report), _considered(report))
+    yield _necessity(report)
     yield _technique(report)
     yield _region(report)
     yield _supervision(report)
@@ -127,6 +127,14 @@ def _order(report: Report) -> Section:
     )
     copy = Passage(f"The order is kept in the case, sha256 {order.document_sha256}.") if order.document_sha256 else None
     return section("Order and clinical question", fields, copy, passage(report.question, "No question was entered."))
+
+
+def _necessity(report: Report) -> Section:
+    found = report.positive_finding
+    seen: list[Block] = [Heading("Finding of the base study"), passage(found)] if found else []
+    return section(
+        "Why 2D images did not suffice", passage(report.necessity), _reason(report), seen, _considered(report)
+    )
 
 
 def _reason(report: Report) -> Passage | None:

@@ -95,7 +95,8 @@ def sign_report(
         A physician's. The passphrase is asked for again: it opens the physician's own key for this one signature.
     passphrase : str
     attestation : str, optional
-        In the physician's words; left out, :data:`ATTESTATION`.
+        In the physician's words; left out, what the physician has attested in the case already, or
+        :data:`ATTESTATION`.
 
     Returns
     -------
@@ -245,14 +246,25 @@ def _sign(folder: Path, report: Report, session: Session, private: bytes, attest
         raise CaseError("this work was not supervised: nobody can attest that it was")
     number = None
     if supervised:
-        said = record(folder, "attested", {"text": text}, about=[report.report_id], session=session)
-        number = said.number
+        said = None if attestation.strip() else _attested(read_case(folder), session)
+        said = said or record(folder, "attested", {"text": text}, about=[report.report_id], session=session)
+        text, number = said.data["text"], said.number
     report = _signed(report, session, private, text, number)
     files = _write(folder, report)
     signature = {name: getattr(report.signature, name) for name in ("person", "public_key", "value", "at")}
     data = {**_filed(folder, report, files), "predecessor": report.predecessor, "signature": signature}
     event = record(folder, "report-signed", data, about=[report.report_id], session=session)
     return Filed(report, event, files)
+
+
+def _attested(state: CaseState, session: Session) -> Event | None:
+    """What this person has attested since the last signature, if anything."""
+    entered = state.of("attested", "report-signed")
+    return entered[-1] if entered and entered[-1].kind == "attested" and _is_by(entered[-1], session) else None
+
+
+def _is_by(event: Event, session: Session) -> bool:
+    return event.actor.person == session.person.id
 
 
 def _signed(report: Report, session: Session, private: bytes, text: str, event: int | None) -> Report:
