@@ -140,8 +140,13 @@ def span_of(labels: LabelMap, segment: str | None = None) -> tuple[tuple[int, in
     return (int(there[0]), int(there[-1]) + 1), (low[0], high[1]), (low[2], high[3])
 
 
-def _smoothed(mask: Array) -> Array:
+def _smoothed(mask: Array, among: Array | None = None) -> Array:
+    """The mask with softened stairs, no voxel changing sides; only voxels ``among`` which it could lie count."""
     soft = ndimage.gaussian_filter(mask.astype(np.float32), SMOOTHING_VOXELS, mode="nearest", truncate=3)
+    if among is not None:
+        soft /= np.maximum(
+            ndimage.gaussian_filter(among.astype(np.float32), SMOOTHING_VOXELS, mode="nearest", truncate=3), 1e-3
+        )
     return np.where(mask, np.clip(soft, 0.52, 1), np.clip(soft, 0, 0.48)).astype(np.float32)
 
 
@@ -165,17 +170,23 @@ def _from_values(values: Array, mask: Array, others: Array, geometry: Geometry, 
     needed = shell | grown(beyond, one)
     outside = _level(values, away, _CLEAR[::-1], width, needed)
     inside = _brightest(values, depth, (mask & ~first, first & ~second), width, outside, needed, noise / 2)
-    unlike = ~_continued(values, (inside, outside), beyond, grown(others, one), near)
+    touched = grown(others, one)
+    unlike = ~_continued(values, (inside, outside), beyond, touched, near)
     contrast = np.subtract(inside, outside, out=inside)
     usable = shell & np.isfinite(contrast)
     typical = float(np.median(contrast[usable])) if usable.any() else 0.0
     least = max(LEAST_CONTRAST_SHARE * abs(typical), LEAST_CONTRAST_TO_NOISE * noise, 1e-6)
     usable &= (contrast * np.sign(typical)) >= least
     usable &= unlike
+    beside = shell & touched & ~others
+    beside &= _outshone(values, others & (ring | shell), free, typical)
+    usable &= ~beside
     if not usable.any():
         doubt = "values inside and around it hardly differ: its border is where it was drawn, to the voxel"
         return Filling(_smoothed(mask), mask, geometry, start, warnings=(doubt,))
     parts = mask.astype(np.float32)
+    if beside.any():
+        parts[beside] = _smoothed(mask, ~others)[beside]
     # noise beyond either level is kept: cut off, it would add to what is outside and take from what is inside
     slack = np.minimum(3 * noise / np.abs(contrast[usable]), 0.5)
     parts[usable] = np.clip((values[usable] - outside[usable]) / contrast[usable], -slack, 1 + slack)
@@ -184,10 +195,17 @@ def _from_values(values: Array, mask: Array, others: Array, geometry: Geometry, 
     _only_falling(parts, wide, shell & ~wide)
     _calm_plateaus(parts, (shell & first, shell & ~wide))
     _drop_loose(parts, mask)
-    share = np.count_nonzero(usable) / np.count_nonzero(shell)
+    share = np.count_nonzero(usable) / np.count_nonzero(shell & ~touched | usable)
     doubts = () if share > 0.9 else (f"{1 - share:.0%} of its border was not seen in the values, only drawn",)
     contrast[~usable | others] = np.nan
     return Filling(parts, mask, geometry, start, contrast, noise, doubts)
+
+
+def _outshone(values: Array, others: Array, background: Array, contrast: float) -> bool:
+    """Whether other segments differ from the background so much that their blur hides this one where they touch."""
+    if not others.any() or not background.any():
+        return False
+    return abs(float(np.median(values[others]) - np.median(values[background]))) > 0.5 * abs(contrast)
 
 
 def _noise(values: Array, where: Array, width: list[float]) -> float:
