@@ -237,6 +237,13 @@ def urgent(draft: Draft) -> None:
     draft.report["order"] |= {"urgent": True, "document_sha256": ""}
 
 
+def cleared(status: str) -> Callable[[Draft], None]:
+    """Record a regulatory status, in the log and in the report."""
+    return both(put(workstation__cleared=status), enter("case-created", workstation__cleared=status))
+
+
+not_cleared = cleared("not cleared")
+
 URGENT = {"to": "Dr. Ferrer", "at": at(2), "what": "fracture"}
 
 BREAKS = (
@@ -293,6 +300,7 @@ BREAKS = (
     Break("R019", "no authorisation", put(coding__prior_authorisation=""), "W", COMMERCIAL),
     Break("R020", "not said", put(workstation__statement="On a computer."), "E"),
     Break("R020", "not independent", put(workstation__independent=False), "E"),
+    Break("R020", "not independent by the log", enter("case-created", workstation__independent=False), "E"),
     Break("R020", "denied", put(workstation__statement="On no independent workstation."), "E"),
     Break("R021", "no build", put(workstation__build_sha256=""), "E"),
     Break("R021", "another build", put(workstation__build_sha256="f" * 64), "E"),
@@ -304,10 +312,11 @@ BREAKS = (
     Break("R023", "console", enter("coding-recorded", rendering_host="console"), "E"),
     Break("R023", "not recorded",
           both(enter("coding-recorded", rendering_host=""), enter("case-created", workstation__host_kind="")), "E"),
-    Break("R024", "not cleared", put(workstation__cleared="not cleared"), "E"),
-    Break("R024", "not cleared, commercial", put(workstation__cleared="not cleared"), "W", COMMERCIAL),
+    Break("R024", "not cleared", not_cleared, "E"),
+    Break("R024", "not cleared, commercial", not_cleared, "W", COMMERCIAL),
     Break("R024", "not recorded", put(workstation__cleared=""), "E", OFFICE),
-    Break("R024", "no number", put(workstation__cleared="yes"), "E"),
+    Break("R024", "no number", cleared("yes"), "E"),
+    Break("R024", "another than in the log", put(workstation__cleared="K999999"), "E"),
     Break("R030", "nobody", unsealed, "E"),
     Break("R030", "no NPI", person("ada", npi=""), "E"),
     Break("R030", "another degree", person("ada", credentials="PA-C"), "E"),

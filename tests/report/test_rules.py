@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from rules_breaks import BREAKS, HEALS, HOSPITAL, Break, put, unsealed
+from rules_breaks import BREAKS, HEALS, HOSPITAL, Break, not_cleared, put, unsealed
 from rules_case import Built, complete_case
 
 from prosector.errors import UnknownNameError
@@ -112,12 +112,12 @@ def test_a_report_that_calls_itself_supervised_is_not_believed() -> None:
 
 
 def test_software_that_is_not_cleared_is_plainly_said() -> None:
-    not_cleared = complete_case(put(workstation__cleared="not cleared"))
+    built = complete_case(not_cleared)
     for name in ("medicare-hospital", "medicare-nonhospital"):
-        found = not_cleared.check(name)
+        found = built.check(name)
         assert {r.rule for r in found.results if r.severity == "E"} == {"R024"}
         assert "not cleared by a regulator" in found.statement
-    assert not_cleared.check("research").complete
+    assert built.check("research").complete
 
 
 def test_what_the_console_renders_is_the_lesser_code() -> None:

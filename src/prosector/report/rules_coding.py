@@ -47,7 +47,7 @@ def setting_is_recorded(on: Subject) -> Iterator[Finding]:
     elif setting == "opps":
         yield Finding("under OPPS the 3D work is packaged: the hospital is not paid for it apart")
     hospital = {"hospital": True, "opps": True, "non-hospital": False}
-    if hospital.get(setting) is not hospital.get(on.profile.setting, hospital.get(setting)):
+    if setting in hospital and on.profile.setting and hospital[setting] is not hospital[on.profile.setting]:
         yield Finding(f"the setting is recorded as {setting}, the profile is for {on.profile.setting}")
 
 

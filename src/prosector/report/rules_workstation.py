@@ -23,7 +23,7 @@ def workstation_is_stated(on: Subject) -> Iterator[Finding]:
     """R020."""
     station = on.report.workstation
     said = "independent workstation" in station.statement.lower()
-    if station.independent is not True:
+    if station.independent is not True or on.state.created.data["workstation"].get("independent") is not True:
         yield Finding("the workstation is not recorded as an independent one", (on.state.created.number,))
     elif not said or "no independent" in station.statement.lower():
         yield Finding("the report does not say that an independent workstation was used")
@@ -72,8 +72,11 @@ def host_is_recorded_and_no_console(on: Subject) -> Iterator[Finding]:
 def regulatory_status_is_recorded(on: Subject) -> Iterator[Finding]:
     """R024."""
     cleared = on.report.workstation.cleared.strip()
+    created = on.state.created
     if not cleared:
         yield Finding("the software's regulatory status is not recorded")
+    elif cleared != created.data["workstation"].get("cleared"):
+        yield Finding("the regulatory status in the report is not the one that the case records", (created.number,))
     elif "not cleared" in cleared.lower():
         yield Finding("the software is not cleared by any regulator: its work is for research, not for claims")
     elif not CLEARANCE.search(cleared):
