@@ -37,6 +37,9 @@ _AROUND = 2.5
 
 _RECENTRINGS = 3
 
+_RESOLVED = 3.0
+"""Voxels along the vessel over which an angle is averaged: what is finer, the images do not show."""
+
 
 @dataclass(frozen=True, eq=False)
 class _Station:
@@ -93,7 +96,7 @@ def measure_encasement(
             raise EmptyResultError(f"no section across {pair.names[1]!r} could be made near {pair.names[0]!r}: "
                                    "the lumen is too small or too branched there")  # fmt: skip
         return Measurements((Measurement(define.ENCASEMENT, 0.0, _of(pair), (), (), pair.warnings),))
-    best, value = _largest(sections, contact_mm)
+    best, value = _largest(sections, pair, contact_mm)
     touched = best.rim[best.gaps <= contact_mm]
     where = as_points(touched[:: max(1, len(touched) // 36)]) if len(touched) else ()
     parts = _uncertainty(best, pair, sections, contact_mm, value)
@@ -110,17 +113,21 @@ def _of(pair: Pair) -> str:
     return f"{pair.names[1]} by {pair.names[0]}"
 
 
-def _largest(sections: list[list[_Section]], tolerance: float) -> tuple[_Section, float]:
-    """The section with the largest angle; each angle is the median of three neighbours, so that none stands alone."""
+def _largest(sections: list[list[_Section]], pair: Pair, tolerance: float) -> tuple[_Section, float]:
+    """The section with the largest angle, as the mean over as much of the vessel as the grid can tell apart.
+
+    The largest of many single angles would be the one with the most noise.
+    """
     best, value = sections[0][0], -1.0
+    reach = _RESOLVED * min(pair.second.geometry.spacing_mm) / 2 + 1e-6
     for run in sections:
         angles = np.array([s.degrees(tolerance) for s in run])
-        if len(angles) > 2:
-            wide = np.concatenate([angles[:1], angles, angles[-1:]])
-            angles = np.median([wide[:-2], wide[1:-1], wide[2:]], axis=0)
-        n = int(np.argmax(angles))
-        if angles[n] > value:
-            best, value = run[n], float(angles[n])
+        places = np.array([s.station.position for s in run])
+        near = np.abs(places[:, None] - places) <= reach
+        means = near @ angles / near.sum(axis=1)
+        n = int(np.argmax(means))
+        if means[n] > value:
+            best, value = run[n], float(means[n])
     return best, value
 
 
@@ -130,7 +137,7 @@ def _uncertainty(
     """Half a voxel at either end of the arc, and half a voxel of the gap."""
     half = pair.half_voxel_mm
     ends = float(np.degrees(half / best.radius)) * 2**0.5 if 0 < value < 360 else 0.0
-    varied = [_largest(sections, tolerance + sign * half)[1] for sign in (-1, 1)]
+    varied = [_largest(sections, pair, tolerance + sign * half)[1] for sign in (-1, 1)]
     gap = max(abs(v - value) for v in varied)
     return Contribution(SPACING, ends), Contribution("voxel spacing, of the gap", gap)
 
