@@ -49,6 +49,7 @@ class Pacs:
         (self.folder / "orthanc.json").write_text(json.dumps(self.config(dicom, http, ours)))
         relay = [sys.executable, str(Path(__file__).with_name("loopback.py"))]
         relay += ["--in", f"{self.dicom}:{dicom}", "--in", f"{self.http}:{http}", "--out", f"{ours}:{self.ours}"]
+        relay += ["--tls", f"{self.http}:{self.tls / 'both.pem'}"] if self.tls else []
         with (self.folder / "orthanc.log").open("ab") as log:
             self.process = subprocess.Popen(
                 [*relay, "--", "Orthanc", "--logdir=" + str(self.folder), str(self.folder / "orthanc.json")],
@@ -58,13 +59,14 @@ class Pacs:
         self.pid = int(self.process.stdout.readline())
         deadline = time.monotonic() + 20
         while not self.answers():
-            assert time.monotonic() < deadline, (self.folder / "orthanc.log").read_text()
+            if time.monotonic() > deadline:
+                self.stop()
+                pytest.fail("Orthanc does not start: " + (self.folder / "orthanc.log").read_text(), pytrace=False)
             time.sleep(0.05)
 
     def config(self, dicom: int, http: int, ours: int) -> dict[str, object]:
         tls = self.tls
         secure = {
-            "SslEnabled": True, "SslCertificate": str(tls / "both.pem"),
             "DicomTlsEnabled": True, "DicomTlsCertificate": str(tls / "server.pem"),
             "DicomTlsPrivateKey": str(tls / "server.key"), "DicomTlsTrustedCertificates": str(tls / "ca.pem"),
             "DicomTlsRemoteCertificateRequired": True,

@@ -1,11 +1,14 @@
 """Runs a server that listens on every address, such as Debian's Orthanc, so that only this machine reaches it.
 
-    python loopback.py --in OUTER:INNER --out INNER:OUTER -- COMMAND...
+    python loopback.py --in OUTER:INNER --out INNER:OUTER --tls OUTER:PEM -- COMMAND...
 
 The command gets a network of its own (unshare, CLONE_NEWNET) in which there is nothing but a loopback. ``--in``
 passes on what comes to 127.0.0.1:OUTER of the machine to INNER in there; ``--out`` the other way, for the calls
 that a PACS makes. It needs root or user namespaces; where the system permits neither, the command runs in the
 common network and must protect itself (the tests' Orthanc accepts known peers on 127.0.0.1 only).
+
+``--tls`` names a port of ``--in`` at which TLS is spoken for the command, with a key and certificate: Debian's Orthanc
+crashes at the first HTTPS request that it gets.
 
 Prints the command's process id on the first line; ends when its standard input is closed.
 """
@@ -20,6 +23,7 @@ import os
 import selectors
 import signal
 import socket
+import ssl
 import struct
 import subprocess
 import sys
@@ -35,6 +39,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--in", dest="inwards", action="append", default=[])
     parser.add_argument("--out", dest="outwards", action="append", default=[])
+    parser.add_argument("--tls", action="append", default=[])
     parser.add_argument("command", nargs="+")
     given = parser.parse_args()
     # A user namespace is for processes of one thread: first of all. Threads that start now stay in the common
@@ -50,8 +55,10 @@ def main() -> None:
     server = inner.call(lambda: subprocess.Popen(given.command, stdin=subprocess.DEVNULL))
     sys.stdout.write(f"{server.pid}\n")
     sys.stdout.flush()
+    secured = {int(port): security(pem) for port, pem in (text.split(":", 1) for text in given.tls)}
     for listener, factory, port in listening:
-        threading.Thread(target=pass_on, args=(listener, factory, port), daemon=True).start()
+        context = secured.get(listener.getsockname()[1])
+        threading.Thread(target=pass_on, args=(listener, factory, port, context), daemon=True).start()
     sys.stdin.read()
     with contextlib.suppress(ProcessLookupError):
         server.send_signal(signal.SIGKILL)
@@ -111,26 +118,45 @@ def leave_network() -> bool:
     return True
 
 
-def pass_on(listener: socket.socket, factory: Factory, port: int) -> None:
+def security(pem: str) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(pem)
+    return context
+
+
+def pass_on(listener: socket.socket, factory: Factory, port: int, context: ssl.SSLContext | None) -> None:
     while True:
         near, _ = listener.accept()
-        threading.Thread(target=relay, args=(near, factory, port), daemon=True).start()
+        threading.Thread(target=relay, args=(near, factory, port, context), daemon=True).start()
 
 
-def relay(near: socket.socket, factory: Factory, port: int) -> None:
-    with near, contextlib.suppress(OSError), factory.connect(port) as far, selectors.DefaultSelector() as both:
+def relay(near: socket.socket, factory: Factory, port: int, context: ssl.SSLContext | None) -> None:
+    near.settimeout(20)
+    with contextlib.ExitStack() as opened, contextlib.suppress(OSError):
+        near = opened.enter_context(context.wrap_socket(near, server_side=True) if context else near)
+        far = opened.enter_context(factory.connect(port))
+        both = opened.enter_context(selectors.DefaultSelector())
         for one, other in ((near, far), (far, near)):
-            one.settimeout(None)
             one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             both.register(one, selectors.EVENT_READ, other)
         while both.get_map():
             for key, _ in both.select():
-                data = key.fileobj.recv(1 << 18)  # type: ignore[union-attr]
+                data = received(key.fileobj)
                 if data:
                     key.data.sendall(data)
+                elif context:
+                    return  # TLS ends both ways at once
                 else:
                     both.unregister(key.fileobj)
                     key.data.shutdown(socket.SHUT_WR)
+
+
+def received(link: socket.socket) -> bytes:
+    """What is there, including what TLS has read ahead, which no selector sees."""
+    data = link.recv(1 << 18)
+    while isinstance(link, ssl.SSLSocket) and link.pending():
+        data += link.recv(link.pending())
+    return data
 
 
 if __name__ == "__main__":

@@ -56,6 +56,8 @@ def associated(
         If it refuses us for good.
     """
     require_reachable(node)
+    links: list[socket.socket] = []
+    opened = (evt.EVT_CONN_OPEN, lambda event: links.append(event.assoc.dul.socket.socket))
     association = application(node).associate(
         node.host,
         node.port,
@@ -63,17 +65,20 @@ def associated(
         ae_title=node.title,
         ext_neg=list(roles),
         tls_args=(client_security(node), node.host) if node.tls else None,
-        evt_handlers=list(handlers),
+        evt_handlers=[opened, *handlers],
     )
-    if not association.is_established:
-        raise_for(node, association)
     try:
+        if not association.is_established:
+            raise_for(node, association)
         yield association
-    except BaseException:
-        association.abort()
-        raise
-    if association.is_established:
-        association.release()
+        if association.is_established:
+            association.release()
+            links.clear()
+    finally:
+        if association.is_established:
+            association.abort()
+        for link in links:  # a peer that breaks off leaves them open in pynetdicom
+            link.close()
 
 
 def raise_for(node: Node, association: Association) -> None:

@@ -34,6 +34,15 @@ STORED = "200"
 TYPE = "application/dicom"
 
 
+class _Session(requests.Session):
+    """A session in which the node's authority counts: otherwise a variable of the environment would go before it."""
+
+    def merge_environment_settings(self, *given: Any, **named: Any) -> Any:
+        """What holds for one request."""
+        settings = super().merge_environment_settings(*given, **named)
+        return settings if self.verify is True else {**settings, "verify": self.verify}
+
+
 @contextmanager
 def asking(node: Node) -> Iterator[requests.Session]:
     """A session with the node's credentials; whatever goes wrong in the block becomes words.
@@ -46,7 +55,7 @@ def asking(node: Node) -> Iterator[requests.Session]:
         If it refuses, or its certificate is not trusted.
     """
     secret = node.secret()
-    with requests.Session() as session:
+    with _Session() as session:
         session.verify = node.ca or True
         session.cert = (node.cert, node.key) if node.cert else None
         if node.token_env:
