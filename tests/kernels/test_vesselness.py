@@ -101,7 +101,9 @@ def test_sheared_grids_have_a_round_gaussian(matrix: Array) -> None:
     assert not upright
     smooth = np.empty((21, 31, 33), dtype=np.float32)
     limits = np.array([-1e9, 1e9, 0], dtype=np.float32)
-    module.smoothing.smooth_slab(values, 0, limits, steps, np.empty_like(values), smooth)
+    module.smoothing.smooth_slab(
+        values, 0, limits, steps, np.ones(values.shape[:2], np.uint8), np.empty_like(values), smooth
+    )
     index = np.stack(np.meshgrid(*(np.arange(n) for n in values.shape), indexing="ij"), axis=-1) - (10, 15, 15)
     away = np.linalg.norm(index @ matrix.T, axis=-1)
     expected = np.exp(-0.5 * (away / scale) ** 2) * abs(np.linalg.det(matrix)) / (2 * np.pi * scale**2) ** 1.5
@@ -114,10 +116,25 @@ def test_sheared_grid_as_plain_numpy(measure: str) -> None:
     steps, _, _ = prepare(TILTED, 1.5)
     smooth = np.empty((12, 24, 42), dtype=np.float32)
     limits = np.array([-1e9, 1e9, 0], dtype=np.float32)
-    module.smoothing.smooth_slab(values, 0, limits, steps, np.empty_like(values), smooth)
+    module.smoothing.smooth_slab(
+        values, 0, limits, steps, np.ones(values.shape[:2], np.uint8), np.empty_like(values), smooth
+    )
     expected = reference(smooth[:, :, 1:-1].astype(float), TILTED, 1.5, measure, 80.0, False)
     found = vesselness(volume_of(values, TILTED), scales_mm=[1.5], measure=measure, contrast=80.0)
     assert np.abs(found.voxels - expected).max() <= 2e-3 * expected.max()
+
+
+@pytest.mark.parametrize("matrix", [np.diag([2.0, 0.8, 0.7]), TILTED], ids=["upright", "sheared"])
+def test_only_where_it_is_asked_for(matrix: Array) -> None:
+    volume = volume_of(random_values((14, 40, 30)), matrix)
+    rng = np.random.default_rng(5)
+    where = (rng.random((14, 40, 30)) > 0.97).astype(np.uint8)
+    where[:, 20:] = 0
+    whole = vesselness(volume, scales_mm=(1.0, 2.0), measure="jerman", contrast=80.0).voxels
+    part = vesselness(volume, scales_mm=(1.0, 2.0), measure="jerman", contrast=80.0, where=where).voxels
+    assert np.abs(part - whole)[where > 0].max() <= 1e-6
+    assert whole[where > 0].max() > 0.1
+    assert not part[:, 20:].any()
 
 
 def cylinder(matrix: Array, shape: tuple[int, int, int], radius: float, direction: Array) -> tuple[Volume, Array]:

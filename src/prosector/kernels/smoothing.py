@@ -69,30 +69,46 @@ def _along_row(row: Array, half: Array, line: Array, out: Array) -> None:
 
 @parallel_kernel
 def smooth_slab(
-    voxels: Array, first: int, limits: Array, steps: tuple[Array, Array, Array, Array, Array], work: Array, out: Array
-) -> None:
+    voxels: Array, first: int, limits: Array, steps: tuple[Array, Array, Array, Array, Array], wanted: Array,
+    work: Array, out: Array,
+) -> None:  # fmt: skip
     """Smooth planes ``first`` … ``first + len(out) - 1``; planes, rows and columns beyond the border repeat it.
 
     ``steps`` holds offsets (n, 3) and float32 weights of the taps across planes, offsets (m, 2) and weights of
     those across rows, and half of the symmetric weights along i. ``limits`` is (lowest, highest, instead of NaN).
-    ``work`` is (planes, nj, ni); ``out`` is (planes, nj, ni + 2) with the border repeated in its outer columns.
+    ``wanted`` (planes, nj) is 0 for rows of the result that need not be filled. ``work`` is (planes, nj, ni); ``out``
+    is (planes, nj, ni + 2) with the border repeated in its outer columns.
     """
     across, across_weights, down, down_weights, half = steps
     nk, nj, ni = voxels.shape
+    reach = 0
+    for t in range(down_weights.size):
+        reach = max(reach, abs(down[t, 0]))
     for p in prange(out.shape[0]):
+        top, bottom = nj, 0
         for j in range(nj):
+            if wanted[p, j] != 0:
+                top = min(top, j)
+                bottom = j + 1
+        if bottom == 0:
+            continue
+        for j in range(max(0, top - reach), min(nj, bottom + reach)):
             here = out[p, j][:ni]  # the pass down needs a second copy; the outer columns come last
             here[:] = np.float32(0.0)
             for t in range(across_weights.size):
                 k = _clamp(_clamp(first + p, nk - 1) + across[t, 0], nk - 1)
                 row = voxels[k, _clamp(j + across[t, 1], nj - 1)]
                 _add_values(row, across[t, 2], across_weights[t], limits, here)
-        for j in range(nj):
+        for j in range(top, bottom):
+            if wanted[p, j] == 0:
+                continue
             work[p, j][:] = np.float32(0.0)
             for t in range(down_weights.size):
                 _add_row(out[p, _clamp(j + down[t, 0], nj - 1)][:ni], down[t, 1], down_weights[t], work[p, j])
         line = np.empty(ni + 2 * half.size - 2, dtype=np.float32)
-        for j in range(nj):
+        for j in range(top, bottom):
+            if wanted[p, j] == 0:
+                continue
             _along_row(work[p, j], half, line, out[p, j][1 : ni + 1])
             out[p, j, 0] = out[p, j, 1]
             out[p, j, ni + 1] = out[p, j, ni]

@@ -52,23 +52,42 @@ def jerman(m1, m2, settings):  # type: ignore[no-untyped-def]
 
 
 @parallel_kernel
-def respond(smooth: Array, factors: Array, upright: bool, measure: int, settings: Array, out: Array) -> None:
+def row_spans(mask: Array, out: Array) -> None:
+    """First and one-past-last nonzero column of each row, (k, j, 2); the end is 0 where there is none."""
+    nk, nj, ni = mask.shape
+    for k in prange(nk):
+        for j in range(nj):
+            first, end = ni, 0
+            for i in range(ni):
+                if mask[k, j, i] != 0:
+                    first = min(first, i)
+                    end = i + 1
+            out[k, j, 0], out[k, j, 1] = first, end
+
+
+@parallel_kernel
+def respond(
+    smooth: Array, factors: Array, upright: bool, measure: int, settings: Array, spans: Array, out: Array
+) -> None:
     """Raise ``out`` (planes, nj, ni) to the response at one scale.
 
     ``smooth`` (planes + 2, nj, ni + 2) holds one more smoothed plane on either side, and one more column.
+    ``spans`` (planes, nj, 2) holds the first and the one-past-last column to work on, the end 0 in rows without.
     """
-    nj, ni = out.shape[1], out.shape[2]
+    nj = out.shape[1]
     for p in prange(out.shape[0]):
         buffer = np.empty(BUFFER, dtype=np.float32)
         for j in range(nj):
+            if spans[p, j, 1] == 0:
+                continue
             up, down = max(j - 1, 0), min(j + 1, nj - 1)
             rows = (
                 smooth[p, up], smooth[p, j], smooth[p, down],
                 smooth[p + 1, up], smooth[p + 1, j], smooth[p + 1, down],
                 smooth[p + 2, up], smooth[p + 2, j], smooth[p + 2, down],
             )  # fmt: skip
-            for start in range(0, ni, BLOCK):
-                count = min(BLOCK, ni - start)
+            for start in range(spans[p, j, 0], spans[p, j, 1], BLOCK):
+                count = min(BLOCK, spans[p, j, 1] - start)
                 differences(rows, start, count, buffer)
                 eigenvalues_of_block(factors, upright, count, buffer)
                 _raise(buffer, count, measure, settings, out[p, j, start : start + count])

@@ -139,7 +139,8 @@ def _between(volume: Volume, box: tuple[slice, slice, slice], low: float, high: 
     steps, _, _ = prepare(volume.geometry.affine[:3, :3], SMOOTH_MM)
     limits = np.array([low - 3 * (high - low), high + 3 * (high - low), volume.background], dtype=np.float32)
     smooth = np.empty((*shape[:2], shape[2] + 2), dtype=np.float32)
-    smoothing.smooth_slab(voxels, 0, limits, steps, np.empty(shape, dtype=np.float32), smooth)
+    whole, work = np.ones(shape[:2], dtype=np.uint8), np.empty(shape, dtype=np.float32)
+    smoothing.smooth_slab(voxels, 0, limits, steps, whole, work, smooth)
     values = smooth[:, :, 1:-1]
     return np.asarray(values >= low).view(np.uint8), np.asarray(values <= high).view(np.uint8)
 

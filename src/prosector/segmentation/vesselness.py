@@ -49,6 +49,7 @@ def vesselness(
     contrast: float | None = None,
     dark: bool = False,
     window: tuple[float, float] | None = None,
+    where: Array | None = None,
     progress: Progress = silent,
 ) -> Volume:
     """Multi-scale Hessian vesselness, the largest response of all scales.
@@ -73,6 +74,8 @@ def vesselness(
         Look for dark tubes.
     window : (low, high), optional
         Clip the values first, so that bone and air outweigh nothing.
+    where : (k, j, i) uint8 array, optional
+        Rows without a nonzero voxel stay 0, and so may what lies before the first and behind the last one of a row.
     progress : callable
         Told what is being done.
 
@@ -100,16 +103,39 @@ def vesselness(
     held = min(SLAB_PLANES, shape[0]) + 2
     smooth = np.empty((held, shape[1], shape[2] + 2), dtype=np.float32)
     work = np.empty((held, *shape[1:]), dtype=np.float32)
+    spans = _spans(shape, where)
     for number, scale in enumerate(scales):
         steps, factors, upright = prepare(volume.geometry.affine[:3, :3], scale, 1.0 if dark else -1.0)
         settings = _settings(measure, contrast)
         for first in range(0, shape[0], SLAB_PLANES):
             last = min(first + SLAB_PLANES, shape[0])
-            slab = smooth[: last - first + 2]
-            smoothing.smooth_slab(volume.voxels, first - 1, limits, steps, work[: len(slab)], slab)
-            kernels.respond(slab, factors, upright, MEASURES[measure], settings, out[first:last])
+            slab, asked = smooth[: last - first + 2], spans[first:last]
+            wanted = _rows_wanted(asked)
+            smoothing.smooth_slab(volume.voxels, first - 1, limits, steps, wanted, work[: len(slab)], slab)
+            kernels.respond(slab, factors, upright, MEASURES[measure], settings, asked, out[first:last])
             progress("vesselness", (number + last / shape[0]) / len(scales))
     return replace(volume, voxels=out, unit=volume.unit if measure == "sato" else "1")
+
+
+def _spans(shape: tuple[int, int, int], where: Array | None) -> Array:
+    """(k, j, 2) first and one-past-last column that is asked for in each row."""
+    out = np.empty((*shape[:2], 2), dtype=np.int32)
+    if where is None:
+        out[..., 0], out[..., 1] = 0, shape[2]
+    else:
+        kernels.row_spans(where, out)
+    return out
+
+
+def _rows_wanted(spans: Array) -> Array:
+    """(k + 2, j) uint8: the rows that are smoothed, those asked for and their neighbours."""
+    rows = np.zeros((spans.shape[0] + 2, spans.shape[1]), dtype=np.uint8)
+    asked = spans[..., 1] > 0
+    for plane in range(3):
+        rows[plane : plane + len(spans)] |= asked
+    rows[:, 1:] |= rows[:, :-1].copy()
+    rows[:, :-1] |= rows[:, 1:].copy()
+    return rows
 
 
 def prepare(

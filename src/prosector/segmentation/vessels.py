@@ -20,7 +20,7 @@ from prosector.segmentation.bone import segment_bone
 from prosector.segmentation.components import find_components
 from prosector.segmentation.mask import ball_offsets, grow
 from prosector.segmentation.vesselness import SLAB_PLANES, prepare, vesselness
-from prosector.segmentation.vessels_levels import Levels, blood_level, local_fields, tissue_level
+from prosector.segmentation.vessels_levels import Levels, line_level, local_fields, pool_level, tissue_level
 
 KINDS = ("auto", "cta", "mra", "tof")
 """CT angiography, contrast-enhanced MR angiography, time-of-flight MR angiography."""
@@ -153,6 +153,7 @@ def segment_vessels(
         measure="jerman",
         contrast=levels.contrast,
         window=(levels.at(-0.5), levels.at(1.2)),
+        where=_candidates(volume, excluded, levels.at(TUBE[kind][0])),
         progress=lambda _, done: progress("vessels", 0.3 + 0.4 * done),
     ).voxels
     found = _hysteresis(scene, tubes, least)
@@ -228,10 +229,12 @@ def _outside(volume: Volume) -> Array:
 def _levels(volume: Volume, excluded: Array, blood: float | None) -> Levels:
     tissue, lowest = tissue_level(volume)
     if blood is None:
-        spread = 400.0 if volume.is_hounsfield else max(abs(tissue), 1.0) * 10
-        plain = _without(volume, excluded, Levels(tissue + spread, tissue, lowest))
-        lines = vesselness(plain, scales_mm=(1.0, 2.0), measure="sato", contrast=1.0, window=(tissue, np.inf))
-        blood = blood_level(volume, lines.voxels, excluded)
+        blood = pool_level(volume)
+        if blood is None:
+            spread = 400.0 if volume.is_hounsfield else max(abs(tissue), 1.0) * 10
+            plain = _without(volume, excluded, Levels(tissue + spread, tissue, lowest))
+            lines = vesselness(plain, scales_mm=(1.0, 2.0), measure="sato", contrast=1.0, window=(tissue, np.inf))
+            blood = line_level(volume, lines.voxels, excluded)
     least = LEAST_CONTRAST_HU if volume.is_hounsfield else 0.3 * max(tissue, 1e-6)
     if not blood - tissue >= least:
         raise EmptyResultError(
@@ -249,6 +252,14 @@ def _without(volume: Volume, excluded: Array, levels: Levels) -> Volume:
     return replace(volume, voxels=voxels)
 
 
+def _candidates(volume: Volume, excluded: Array, least: float) -> Array:
+    """1 where a tube would count: its response elsewhere is not asked for."""
+    out = np.empty(excluded.shape, dtype=np.uint8)
+    for values, excluded_plane, plane in zip(volume.voxels, excluded, out, strict=True):
+        np.logical_and(values >= least, excluded_plane == 0, out=plane.view(np.bool_))
+    return out
+
+
 def _smoothed(volume: Volume) -> Array:
     """Lightly smoothed values, float32."""
     shape = volume.geometry.shape
@@ -256,11 +267,12 @@ def _smoothed(volume: Volume) -> Array:
     steps, _, _ = prepare(volume.geometry.affine[:3, :3], SMOOTH_MM)
     limit = np.finfo(np.float32).max
     limits = np.array([-limit, limit, volume.background], dtype=np.float32)
+    wanted = np.ones((SLAB_PLANES, shape[1]), dtype=np.uint8)
     slab = np.empty((SLAB_PLANES, shape[1], shape[2] + 2), dtype=np.float32)
     work = np.empty((SLAB_PLANES, *shape[1:]), dtype=np.float32)
     for first in range(0, shape[0], SLAB_PLANES):
         count = min(SLAB_PLANES, shape[0] - first)
-        smoothing.smooth_slab(volume.voxels, first, limits, steps, work[:count], slab[:count])
+        smoothing.smooth_slab(volume.voxels, first, limits, steps, wanted[:count], work[:count], slab[:count])
         out[first : first + count] = slab[:count, :, 1:-1]
     return out
 

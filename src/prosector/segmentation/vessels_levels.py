@@ -70,16 +70,16 @@ def tissue_level(volume: Volume) -> tuple[float, float]:
     return (float(np.median(signal)) if signal.size else 0.0), -np.inf
 
 
-def blood_level(volume: Volume, lines: Array, excluded: Array) -> float:
-    """The level of enhanced blood.
+def pool_level(volume: Volume) -> float | None:
+    """The level of enhanced blood in CT: that of the brightest large even pool; None where there is none."""
+    if not volume.is_hounsfield:
+        return None
+    pool = float(find_enhanced(coarsen(volume, BLOCK_MM, -1024.0, 3000.0), 200.0).blood_hu)
+    return pool if np.isfinite(pool) else None
 
-    CT: the brightest large even pool, where there is one. Otherwise the upper part of the values where ``lines``
-    (Sato's measure) is largest.
-    """
-    if volume.is_hounsfield:
-        pool = find_enhanced(coarsen(volume, BLOCK_MM, -1024.0, 3000.0), 200.0).blood_hu
-        if np.isfinite(pool):
-            return float(pool)
+
+def line_level(volume: Volume, lines: Array, excluded: Array) -> float:
+    """The level of enhanced blood: the upper part of the values where ``lines`` (Sato's measure) is largest."""
     steps = (slice(None), slice(None, None, 2), slice(None, None, 2))
     free = excluded[steps] == 0
     response, values = lines[steps][free], volume.voxels[steps][free]
