@@ -5,11 +5,12 @@ import socket
 import ssl
 import subprocess
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from xml.etree import ElementTree as Xml
 
 import pytest
 
+from prosector.case import sessions
 from prosector.case.audit import AuditEvent, Node, audit, audit_files
 from prosector.case.audit_case import audit_case
 from prosector.case.audit_message import CODES, KINDS, build_message
@@ -165,6 +166,14 @@ def test_work_in_a_case_is_in_the_trail(tmp_path, ct_series, doctor):
     assert study.get("ParticipantObjectID") == read_case(case).last("source-added").data["study_uid"]
     assert study.find(".//SOPClass").get("NumberOfInstances") == str(volume.geometry.shape[0])
     assert volume.source.patient.id not in audit_files()[0].read_text() or not volume.source.patient.id
+
+
+def test_a_session_that_expires_is_a_logout(doctor, monkeypatch):
+    monkeypatch.setattr(sessions, "IDLE", timedelta(0))
+    assert sessions.current_session() is None
+    assert sessions.current_session() is None  # it is told once
+    assert [summary(root)[1] for root in messages()] == ["110122", "110123"]
+    assert messages()[-1].find(".//EventOutcomeDescription").text == "the session expired"
 
 
 def test_a_torn_line_stays_alone_and_the_file_is_private(workstation):

@@ -204,6 +204,7 @@ def _read(path: Path) -> Session | None:
     now = datetime.now(UTC)
     if now >= expires or now - used >= IDLE:
         path.unlink(missing_ok=True)
+        audit(AuditEvent("logout", person=person.id, name=person.name, why="the session expired"))
         return None
     return session
 
