@@ -7,12 +7,21 @@ from datetime import UTC, datetime
 import numpy as np
 import pydicom
 import pytest
-from derived_objects import assert_valid
+from derived_objects import CREATED, EXPECTED_WARNINGS, assert_valid
 from pydicom.pixels import apply_rescale
 
-from prosector.dicom.derived_image import GREY_METHODS
+from prosector.dicom.codes import KEY_IMAGES, METHOD_DERIVATIONS
+from prosector.dicom.derived import Derivation, derive_series, write_dicom
+from prosector.dicom.derived_image import GREY_METHODS, build_derived_image
+from prosector.dicom.encapsulated import DocumentState, build_encapsulated_pdf
+from prosector.dicom.key_objects import build_key_objects
+from prosector.dicom.read import read_series
+from prosector.dicom.report_references import reference_of
+from prosector.dicom.structured_report import ReportContent, Section, build_structured_report
 from prosector.dicom.volume_presentation_read import read_volume_presentation
 from prosector.errors import ParameterError, UsageError
+from prosector.model.camera import fit_camera
+from prosector.model.window import Window
 from prosector.pipeline.export import Provenance, check_outputs, write_outputs, write_value
 from prosector.pipeline.objects import VALUED
 from prosector.pipeline.recipes import parse_recipe
@@ -98,8 +107,7 @@ def test_a_view_renders_to_the_same_picture_again(folder, result, small_ct):
     view = read_volume_presentation(pydicom.dcmread(folder / "solid.view.dcm"))
     again = render_volume(small_ct, view.camera, (96, 72), view.transfer)
     off = np.abs(again.pixels.astype(int) - result.values["solid"].pixels)
-    assert off.mean() < 0.5
-    assert np.percentile(off, 99.5) <= 6
+    assert np.percentile(off, 99.9) <= 2
     assert result.values["solid"].pixels.std() > 20
     view = read_volume_presentation(pydicom.dcmread(folder / "mip.view.dcm"))
     again = project(small_ct, view.camera, (96, 72), "mip", view.window, view.region)
@@ -149,3 +157,32 @@ def test_an_object_needs_what_stands_behind_it(result, tmp_path):
     bare = Provenance(result.source, "x", "ab", "", datetime.now(UTC))
     with pytest.raises(ParameterError, match="window"):
         write_value(tmp_path / "a.image.dcm", result.values["mip"], bare)
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize("folder", ["ct_skull_phantom_tilt", "mr_brain_mprage"])
+def test_real_headers_give_valid_objects(real_data, tmp_path, folder):
+    """Identity and acquisition as scanners write them, a gantry tilt among them."""
+    volume = read_series(real_data / folder)
+    source = volume.source
+    camera = fit_camera(volume.geometry, (60, 40), 30.0, 10.0)
+    picture = project(volume, camera, (60, 40), "mip")
+    names = ("values", "report", "PDF", "keys")
+    series = [derive_series(source, name, CREATED, recipe_sha256="ab", number=1003) for name in names]
+    told = [Derivation(each, 1, "MIP.", METHOD_DERIVATIONS["mip"]) for each in series]
+    image = build_derived_image(picture, source, volume.geometry, told[0], Window(300, 600))
+    named = [reference_of(image)]
+    content = ReportContent(sections=(Section(KEY_IMAGES, images=tuple(named)),))
+    made = (
+        image,
+        build_structured_report(content, source, told[1]),
+        build_encapsulated_pdf(b"%PDF-1.4\n%%EOF", source, told[2], DocumentState("3D"), named),
+        build_key_objects(named, source, told[3]),
+    )
+    rescaled = ("is not present in standard DICOM IOD", "contains attributes not present") * (source.modality == "MR")
+    for number, dataset in enumerate(made):
+        write_dicom(tmp_path / f"{number}.dcm", dataset)
+        assert_valid(tmp_path / f"{number}.dcm", (*EXPECTED_WARNINGS, *rescaled))
+    read = pydicom.dcmread(tmp_path / "0.dcm")
+    seen = np.isfinite(picture.values)
+    assert np.abs(apply_rescale(read.pixel_array, read) - picture.values)[seen].max() <= 0.5

@@ -153,10 +153,14 @@ def test_light_travels_away_from_its_source():
     )
 
 
-def test_unshaded_views_have_no_shading_and_gradients_are_said_to_be_left_out():
+def test_unshaded_views_have_no_shading_and_gradients_are_said_to_be_left_out(tmp_path):
     assert "ShadingStyle" not in presentation(view_of(transfer=replace(TRANSFER, shading=None)))
     steep = replace(TRANSFER, gradient_opacity=((0.0, 0.0), (50.0, 1.0)))
-    assert "without gradient opacity" in presentation(view_of(transfer=steep)).ContentDescription
+    made = written(tmp_path, presentation(view_of(transfer=steep)))
+    assert "without gradient opacity" in made.ContentDescription
+    assert made.private_creators(0x0071) == ["PROSECTOR"]  # kept for ourselves
+    assert read_volume_presentation(made).transfer.gradient_opacity == steep.gradient_opacity
+    assert not [e for e in presentation().iterall() if e.tag.is_private]
 
 
 @pytest.mark.parametrize("region", [BOX, replace(BOX, planes=PLANES), Region(planes=PLANES[:1]), Region()])

@@ -3,7 +3,8 @@
 What the standard can say is said: render geometry, rendering method, shading, transfer function, crop box and clip
 planes, the volume. What it has no words for: gradient opacity, lights beyond the first and their colours, structures
 with looks of their own; :func:`build_volume_presentation` refuses the last and names the others in Content
-Description. The standard itself does not expect another system's picture to be the same to the pixel (PS3.17 XXX.1).
+Description. Gradient opacity is kept for ourselves in a private block. The standard itself does not expect another
+system's picture to be the same to the pixel (PS3.17 XXX.1).
 
 Opacities are those of one millimetre, and Sampling Step Size (0070,1607) is one millimetre: a renderer that takes the
 table as it stands at that step gets ours.
@@ -53,6 +54,9 @@ SAMPLING_STEP_MM = 1.0
 
 GREATEST_SHININESS = 128.0
 """Our exponent that Shininess (0070,1706) of 1 stands for."""
+
+PRIVATE_GROUP, PRIVATE_CREATOR, GRADIENT_OPACITY = 0x0071, "PROSECTOR", 0x01
+"""Private block and element: gradient magnitudes per mm and their factors, in turn (FD), for which there is no room."""
 
 CLEAR_MM = 1.0
 """How far before the volume the near plane lies, and the far plane behind it."""
@@ -128,6 +132,9 @@ def build_volume_presentation(
     if view.transfer is not None and view.transfer.shading is not None:
         _add_shading(dataset, view.camera, view.transfer.shading)
     _add_display(dataset, table)
+    if view.transfer is not None and view.transfer.gradient_opacity:
+        block = dataset.private_block(PRIVATE_GROUP, PRIVATE_CREATOR, create=True)
+        block.add_new(GRADIENT_OPACITY, "FD", [float(v) for point in view.transfer.gradient_opacity for v in point])
     return finish(dataset)
 
 

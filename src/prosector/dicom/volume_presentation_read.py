@@ -8,7 +8,14 @@ import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.uid import VolumeRenderingVolumetricPresentationStateStorage
 
-from prosector.dicom.volume_presentation import GREATEST_SHININESS, RENDERING_METHODS, PresentedView
+from prosector.dicom.volume_presentation import (
+    GRADIENT_OPACITY,
+    GREATEST_SHININESS,
+    PRIVATE_CREATOR,
+    PRIVATE_GROUP,
+    RENDERING_METHODS,
+    PresentedView,
+)
 from prosector.errors import DicomInputError
 from prosector.model.camera import Camera
 from prosector.model.geometry import Array
@@ -65,7 +72,18 @@ def _read_table(dataset: Dataset, window: Window) -> TransferFunction:
     at = np.linspace(window.low, window.high, len(levels[0]))
     red, green, blue, alpha = (channel.tolist() for channel in levels)
     colors = zip(at.tolist(), zip(red, green, blue, strict=True), strict=True)
-    return TransferFunction(tuple(colors), tuple(zip(at.tolist(), alpha, strict=True)), shading=None)
+    return TransferFunction(
+        tuple(colors), tuple(zip(at.tolist(), alpha, strict=True)), _read_gradients(dataset), shading=None
+    )
+
+
+def _read_gradients(dataset: Dataset) -> tuple[tuple[float, float], ...]:
+    """Gradient opacity from our private block, where there is one."""
+    try:
+        values = dataset.private_block(PRIVATE_GROUP, PRIVATE_CREATOR)[GRADIENT_OPACITY].value
+    except KeyError:
+        return ()
+    return tuple(zip(values[::2], values[1::2], strict=True))
 
 
 def _read_shading(dataset: Dataset, camera: Camera) -> Shading | None:
