@@ -136,6 +136,13 @@ def unsealed(draft: Draft) -> None:
     draft.entry("run-done").data["supervisor"] = {}
 
 
+def trial_by_a_program(draft: Draft) -> None:
+    """A second run that nobody supervised, of which the report uses nothing."""
+    first = draft.entry("run-done")
+    data = {**first.data, "run": "run-0002", "outputs": [], "supervisor": {}}
+    draft.entries.insert(draft.entries.index(first), Entry("run-done", "", 8.5, data, ("run-0002",)))
+
+
 def sealed_otherwise(draft: Draft) -> None:
     seal = {"person": "ada", "session": "session-ada", "trace_sha256": "0" * 64, "signature": "AAAA"}
     draft.entry("run-done").data["supervisor"] = seal
@@ -231,6 +238,15 @@ def of_another_patient(draft: Draft) -> None:
 
 def another_study_of_runs(draft: Draft) -> None:
     draft.entry("run-done").data["outputs"].append(output("mesh", "Mesh"))
+
+
+def as_single_pictures(draft: Draft) -> None:
+    """The archive takes no film: it has the frames, and commits itself to them."""
+    row = draft.entry("archive-sent").data["instances"][0]
+    committed = draft.entry("archive-committed").data["committed"]
+    committed.remove(row["sop_instance_uid"])
+    row["sent_as"] = ["1.2.3.6.1", "1.2.3.6.2"]
+    committed.extend(row["sent_as"])
 
 
 def urgent(draft: Draft) -> None:
@@ -346,6 +362,7 @@ BREAKS = (
     Break("R036", "withdrawn", lambda d: d.closing.insert(1, Entry("correction", "ada", 22.5,
           {"of": len(d.entries), "reason": "x"})), "E"),
     Break("R037", "a program alone", unsealed, "E"),
+    Break("R037", "a trial without a session", trial_by_a_program, "W"),
     Break("R037", "a seal on another trace", sealed_otherwise, "E"),
     Break("R037", "a technologist's seal", lambda d: setattr(d, "supervisor", "tom"), "E"),
     Break("R038", "an edited line", edited_log, "E"),
@@ -420,6 +437,8 @@ BREAKS = (
     Break("R072", "not sent", without("archive-sent"), "E"),
     Break("R072", "refused", lambda d: d.entry("archive-sent").data["instances"][0].update({"status": "A700"}), "E"),
     Break("R072", "coerced", lambda d: d.entry("archive-sent").data["instances"][0].update({"status": "B000"}), "W"),
+    Break("R072", "another file was sent",
+          lambda d: d.entry("archive-sent").data["instances"][0].update({"sha256": "f" * 64}), "E"),
     Break("R072", "not committed", without("archive-committed"), "W"),
     Break("R073", "no view", lambda d: d.report["findings"][0].update({"images": []}), "W"),
     Break("R073", "only a reformat", lambda d: d.step("mip", operation="mpr") or d.step("bone", operation="mpr"), "W"),
@@ -467,6 +486,7 @@ HEALS = (
           lambda d: d.report["images"].append({**image(1, "mip"), "id": IMAGES[0], "file": "mip.png"}), ""),
     Break("R072", "stored by STOW", lambda d: [r.update({"status": 200})
           for r in d.entry("archive-sent").data["instances"]], ""),
+    Break("R072", "a film as single pictures", as_single_pictures, ""),
     Break("R081", "a replay now", both(without("verified"),
           lambda d: setattr(d, "verified", Verification((Check("replay"),)))), ""),
     Break("R008", "in another time zone", put(base_study__performed="20260201 230000"), ""),

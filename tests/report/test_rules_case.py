@@ -24,7 +24,7 @@ from prosector.cli import main
 from prosector.cli.report_check import command
 from prosector.errors import CaseError, UnknownNameError
 from prosector.pipeline.recipes import parse_recipe
-from prosector.report.check import check_case, check_report, rules_without_findings
+from prosector.report.check import BEFORE_SIGNING, check_case, check_report, rules_without_findings
 from prosector.report.compose import compose_report
 from prosector.report.sign import sign_report
 
@@ -130,7 +130,7 @@ def test_outside_of_a_hospital_it_wants_an_order(at_home) -> None:
 def test_what_was_true_at_signing_stands_in_the_document(at_home) -> None:
     (path,) = (at_home.case / "reports").glob("*.json")
     kept = json.loads(path.read_text())["completeness"]
-    assert kept["statement"].startswith("As it was when it was signed: Complete against profile")
+    assert kept["statement"].startswith(BEFORE_SIGNING + "Complete against profile")
     assert kept["complete"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from prosector.cli.console import PATH, progress_bar
+from prosector.cli.login_options import CASE, JSON, opened
 
 if TYPE_CHECKING:
     from prosector.report.document import Completeness, RuleResult
@@ -21,13 +23,13 @@ SEVERITIES = {"E": "error", "W": "warning", "I": "note"}
 
 
 @click.command()
-@click.argument("case", type=PATH)
+@CASE
 @click.option("--profile", required=True, metavar="NAME", help="For whom: medicare-nonhospital, medicare-hospital, "
               "commercial-generic, anthem-cg-med-51 or research.")  # fmt: skip
 @click.option("--earlier", type=PATH, multiple=True, metavar="CASE", help="Another case, whose question is held beside "
               "this one's; may be given again.")  # fmt: skip
 @click.option("--replay", is_flag=True, help="Compute every output again now; else a replay on record counts.")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@JSON
 def command(case: Path, profile: str, earlier: tuple[Path, ...], replay: bool, as_json: bool) -> None:
     """Check the report of CASE, and the log behind it, against every rule of a profile.
 
@@ -38,6 +40,7 @@ def command(case: Path, profile: str, earlier: tuple[Path, ...], replay: bool, a
     """
     from prosector.report.check import check_case
 
+    opened(case)
     with progress_bar() as progress:
         found = check_case(case, profile, earlier=earlier, replay=replay, progress=progress)
     if as_json:
@@ -45,7 +48,7 @@ def command(case: Path, profile: str, earlier: tuple[Path, ...], replay: bool, a
     else:
         _tell(found)
     if not found.complete:
-        raise click.exceptions.Exit(INCOMPLETE)
+        sys.exit(INCOMPLETE)
 
 
 def _tell(found: Completeness) -> None:

@@ -37,6 +37,9 @@ RULE_MODULES = (
 NOT_SUPERVISED = "NOT SUPERVISED: no record of this work can be complete"
 
 
+BEFORE_SIGNING = "As the record stood when this was written, the signature apart: "
+
+
 def check_report(
     report: Report,
     state: CaseState,
@@ -86,8 +89,7 @@ def check_report(
         profile=chosen.name,
         dated=chosen.dated,
         complete=complete,
-        statement=("As it was when it was signed: " if signing else "")
-        + _statement(chosen, ordered, complete, supervised),
+        statement=(BEFORE_SIGNING if signing else "") + _statement(chosen, ordered, complete, supervised),
         results=tuple(ordered),
     )
 

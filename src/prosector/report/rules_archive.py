@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from prosector.report.document import ImageLine
 from prosector.report.rules_table import PICTURES, Finding, Subject, rule
@@ -51,15 +52,16 @@ def archived_is_what_was_selected(on: Subject) -> Iterator[Finding]:
 @rule("R072")
 def archive_has_confirmed(on: Subject) -> Iterator[Finding]:
     """R072."""
-    taken, coerced = _receipts(on)
     committed = {uid for e in on.state.of("archive-committed") for uid in e.data["committed"]}
     for files in _pictures(on).values():
-        uids = {f.sop_instance_uid for f in files if f.sop_instance_uid}
-        if not uids & (taken | coerced):
+        receipts = [row for file in files for row in _receipts(on, file)]
+        said = {str(row.get("status", "")).lower() for row in receipts}
+        if not any(status in STORED or status.startswith(COERCED) for status in said):
             yield Finding(f"no archive has confirmed the receipt of {files[0].id}")
-        elif not uids & taken:
+        elif not said & set(STORED):
             yield Finding(f"the archive has stored {files[0].id} with a warning", severity="W")
-        if not uids & committed:
+        # a film that went as single pictures is kept when they all are
+        if not any(set(row.get("sent_as") or [row["sop_instance_uid"]]) <= committed for row in receipts):
             yield Finding(f"no archive has committed itself to keep {files[0].id}", severity="W")
     if not on.report.images:
         yield Finding("nothing is archived")
@@ -81,8 +83,8 @@ def _pictures(on: Subject) -> dict[str, list[ImageLine]]:
     return found
 
 
-def _receipts(on: Subject) -> tuple[set[str], set[str]]:
-    """Instances that an archive has stored, and those that it stored with a warning."""
+def _receipts(on: Subject, file: ImageLine) -> list[Mapping[str, Any]]:
+    """What archives have answered on this very file: its UID with its content."""
     rows = [row for e in on.state.of("archive-sent") for row in e.data["instances"]]
-    said = [(str(row.get("sop_instance_uid") or ""), str(row.get("status", "")).lower()) for row in rows]
-    return {uid for uid, s in said if s in STORED}, {uid for uid, s in said if s.startswith(COERCED)}
+    key = (file.sop_instance_uid, file.sha256)
+    return [row for row in rows if file.sop_instance_uid and (row.get("sop_instance_uid"), row.get("sha256")) == key]
