@@ -103,7 +103,7 @@ def measure_encasement(
     items = [Measurement(define.ENCASEMENT, value, _of(pair), parts, where, pair.warnings)]
     if centerlines is None:
         return Measurements(tuple(items))
-    length, step = _touched_length(sections, contact_mm)
+    length, step = _touched_length(sections, min(pair.second.geometry.spacing_mm), contact_mm)
     part = (Contribution(SPACING, max(step, 2**0.5 * pair.half_voxel_mm)),)
     items.append(Measurement(define.ENCASED_LENGTH, length, _of(pair), part, (), pair.warnings))
     return Measurements(tuple(items), tuple(_curve(run, pair, contact_mm) for run in sections))
@@ -119,7 +119,7 @@ def _largest(sections: list[list[_Section]], pair: Pair, tolerance: float) -> tu
     The largest of many single angles would be the one with the most noise.
     """
     best, value = sections[0][0], -1.0
-    reach = _RESOLVED * min(pair.second.geometry.spacing_mm) / 2 + 1e-6
+    reach = _RESOLVED * max(pair.second.geometry.spacing_mm) / 2 + 1e-6
     for run in sections:
         angles = np.array([s.degrees(tolerance) for s in run])
         places = np.array([s.station.position for s in run])
@@ -142,12 +142,15 @@ def _uncertainty(
     return Contribution(SPACING, ends), Contribution("voxel spacing, of the gap", gap)
 
 
-def _touched_length(sections: list[list[_Section]], tolerance: float) -> tuple[float, float]:
-    """Longest stretch of one branch between first and last touch, and the largest step between its sections."""
+def _touched_length(sections: list[list[_Section]], voxel: float, tolerance: float) -> tuple[float, float]:
+    """Longest stretch of one branch between first and last touch, and the largest step between its sections.
+
+    A touch is at least a voxel wide: less is noise.
+    """
     best, step = 0.0, 0.0
     for run in sections:
         places = np.array([s.station.position for s in run])
-        touched = places[[s.degrees(tolerance) > 0 for s in run]]
+        touched = places[[s.degrees(tolerance) >= np.degrees(voxel / s.radius) for s in run]]
         if len(touched) and np.ptp(touched) >= best:
             best = float(np.ptp(touched))
             step = float(np.diff(places).max()) if len(places) > 1 else 0.0
