@@ -117,16 +117,18 @@ def join_by_bone(found: Contacts, count: int, contrast: float, bridge_mm2: float
         Number of the part that each part becomes.
     """
     target = np.arange(count + 1, dtype=np.int32)
-    heap = [(-found[a][b].area, a, b) for a in found for b in found[a] if a < b]
+    # what is too small now comes again once it has been united with more
+    heap = [(-found[a][b].area, a, b) for a in found for b in found[a] if a < b and found[a][b].area >= bridge_mm2]
     heapq.heapify(heap)
     while heap:
         minus_area, a, b = heapq.heappop(heap)
         contact = found.get(a, {}).get(b)
-        if contact is None or contact.area != -minus_area or contact.area < bridge_mm2 or contact.valley >= contrast:
+        if contact is None or contact.area != -minus_area or contact.valley >= contrast:
             continue
         target[target == b] = a
         for other in unite(found, a, b):
-            heapq.heappush(heap, (-found[a][other].area, min(a, other), max(a, other)))
+            if found[a][other].area >= bridge_mm2:
+                heapq.heappush(heap, (-found[a][other].area, min(a, other), max(a, other)))
     return target
 
 
