@@ -10,8 +10,11 @@ import numpy as np
 
 from prosector.acceptance.limits import (
     ANGLE_DEG,
+    CERTAINTY,
     DISTANCE_VOXELS,
     VOLUME_PERCENT,
+    noise_of_arc_deg,
+    noise_of_volume_percent,
 )
 from prosector.acceptance.values import Drawn, Row
 from prosector.errors import ProsectorError
@@ -62,6 +65,34 @@ def limit_of(drawn: Drawn, unit: str, truth: float, along: Any = None) -> tuple[
         return ANGLE_DEG, f"{ANGLE_DEG:g}°"
     voxel = drawn.voxel_mm if along is None else voxel_along(drawn, along)
     return DISTANCE_VOXELS * voxel, f"{DISTANCE_VOXELS:g} voxel"
+
+
+def noise_to_contrast(drawn: Drawn) -> float:
+    """Noise of the scan over the difference of a lesion from the tissue around it."""
+    scan = drawn.phantom.truth["scan"]
+    return float(scan["noise"]) / abs(scan["materials"]["lesion"] - scan["materials"]["tissue"])
+
+
+def limit_of_lesion(drawn: Drawn, volume_mm3: float) -> tuple[float, str]:
+    """The limit for a lesion's volume: that of volumes, or what the scan's noise leaves of it."""
+    voxels = volume_mm3 / drawn.phantom.volume.geometry.voxel_volume_mm3
+    noise = CERTAINTY * noise_of_volume_percent(voxels, noise_to_contrast(drawn))
+    if noise <= VOLUME_PERCENT:
+        return limit_of(drawn, "mm3", volume_mm3)
+    return volume_mm3 * noise / 100, f"{noise:.1f} %: {CERTAINTY:g} σ of noise"
+
+
+def limit_of_arc(drawn: Drawn, diameter_mm: float) -> tuple[float, str]:
+    """The limit for an encasement angle: that of angles, of lengths along the circumference, or of noise."""
+    radius = diameter_mm / 2 / drawn.voxel_mm
+    arc = math.degrees(DISTANCE_VOXELS / radius)
+    noise = CERTAINTY * noise_of_arc_deg(radius, noise_to_contrast(drawn))
+    rules = (
+        (ANGLE_DEG, f"{ANGLE_DEG:g}°"),
+        (arc, f"{DISTANCE_VOXELS:g} voxel of the circumference"),
+        (noise, f"{CERTAINTY:g} σ of noise"),
+    )
+    return max(rules)
 
 
 def row_of(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from prosector.acceptance.limits import BONE_DICE, LABELS_FOUND, LABELS_GIVEN, VESSEL_DICE
-from prosector.acceptance.measure import CORRECTED, attempt, dice_row, renamed, row_of
+from prosector.acceptance.measure import CORRECTED, attempt, dice_row, limit_of_arc, limit_of_lesion, renamed, row_of
 from prosector.acceptance.values import Drawn, Row
 
 MINIMUM = "minimum distance between surfaces"
@@ -92,7 +92,16 @@ def measure_lesion(drawn: Drawn) -> list[Row]:
     truth = phantom.value("volume", "lesion")
     return [
         row_of(drawn, found, MINIMUM, "", gap, labels=LABELS_FOUND, along=ends, note=why),
-        row_of(drawn, sizes, CORRECTED, "lesion", truth, labels=LABELS_FOUND, note=also),
+        row_of(
+            drawn,
+            sizes,
+            CORRECTED,
+            "lesion",
+            truth,
+            labels=LABELS_FOUND,
+            note=also,
+            limit=limit_of_lesion(drawn, truth),
+        ),
     ]
 
 
@@ -119,7 +128,16 @@ def measure_encasement(drawn: Drawn) -> list[Row]:
     why = also or why
     length = phantom.value("contact length")
     return [
-        row_of(drawn, found, "encasement angle", "", phantom.value("encasement"), labels=LABELS_GIVEN, note=why),
+        row_of(
+            drawn,
+            found,
+            "encasement angle",
+            "",
+            phantom.value("encasement"),
+            labels=LABELS_GIVEN,
+            note=why,
+            limit=limit_of_arc(drawn, phantom.value("diameter", "vessel")),
+        ),
         row_of(drawn, found, "contact length along the vessel", "", length, labels=LABELS_GIVEN, note=why),
     ]
 
@@ -129,7 +147,8 @@ def measure_balls(drawn: Drawn) -> list[Row]:
     phantom = drawn.phantom
     found, why = attempt("measure-segments", {"labels": phantom.labels, "volume": phantom.volume})
     names = [segment.name for segment in phantom.labels.segments]
+    truths = [phantom.value("volume", name) for name in names]
     return [
-        row_of(drawn, found, CORRECTED, name, phantom.value("volume", name), labels=LABELS_GIVEN, note=why)
-        for name in names
+        row_of(drawn, found, CORRECTED, name, truth, labels=LABELS_GIVEN, note=why, limit=limit_of_lesion(drawn, truth))
+        for name, truth in zip(names, truths, strict=True)
     ]
