@@ -23,7 +23,7 @@ LEVEL_WIDTH = 3.0
 LEAST_CONTRAST_SHARE = 0.25
 """Of the contrast of the whole segment: where its border has less, it was drawn and not seen."""
 
-LEAST_CONTRAST_TO_NOISE = 3.0
+LEAST_CONTRAST_TO_NOISE = 2.0
 
 _MARGIN = 7
 """Voxels around the segment that are looked at: the border's two layers, the ring outside and one more."""
