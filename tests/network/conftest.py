@@ -27,6 +27,7 @@ from prosector.case.sessions import log_in
 from prosector.network.nodes import Node
 
 CALLING, CALLED = "PROSECTOR", "ORTHANC"
+ORTHANC = shutil.which("Orthanc", path=f"{os.environ['PATH']}:/usr/sbin") or ""
 PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
 USER, PASSWORD = "tester", "not a secret: of the tests"
 
@@ -52,7 +53,7 @@ class Pacs:
         relay += ["--tls", f"{self.http}:{self.tls / 'both.pem'}"] if self.tls else []
         with (self.folder / "orthanc.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [*relay, "--", "Orthanc", "--logdir=" + str(self.folder), str(self.folder / "orthanc.json")],
+                [*relay, "--", ORTHANC, "--logdir=" + str(self.folder), str(self.folder / "orthanc.json")],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True,
                 env={**os.environ, "TCP_NODELAY": "1"},
             )  # fmt: skip
@@ -146,7 +147,7 @@ def free_ports(number: int) -> list[int]:
 
 
 def started(folder: Path, tls: Path | None = None) -> Pacs:
-    if shutil.which("Orthanc") is None or not PLUGIN.exists():
+    if not ORTHANC or not PLUGIN.exists():
         pytest.fail("Orthanc or its DICOMweb plugin is missing: run .ci/debian-packages", pytrace=False)
     pacs = Pacs(folder, *free_ports(3), tls=tls)
     pacs.start()
