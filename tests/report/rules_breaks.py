@@ -143,6 +143,13 @@ def trial_by_a_program(draft: Draft) -> None:
     draft.entries.insert(draft.entries.index(first), Entry("run-done", "", 8.5, data, ("run-0002",)))
 
 
+def second_run(draft: Draft) -> None:
+    """A second run, supervised, that gives the report a number and that no review names."""
+    trial_by_a_program(draft)
+    del draft.entry("run-done").data["supervisor"]
+    draft.report["measurements"][0] |= {"run": "run-0002", "step": "run-0002/numbers"}
+
+
 def sealed_otherwise(draft: Draft) -> None:
     seal = {"person": "ada", "session": "session-ada", "trace_sha256": "0" * 64, "signature": "AAAA"}
     draft.entry("run-done").data["supervisor"] = seal
@@ -260,6 +267,7 @@ def cleared(status: str) -> Callable[[Draft], None]:
 
 not_cleared = cleared("not cleared")
 
+NAMELESS = {"id": "ada", "name": " ", "role": "physician", "credentials": "MD", "npi": "1234567893"}
 URGENT = {"to": "Dr. Ferrer", "at": at(2), "what": "fracture"}
 
 BREAKS = (
@@ -296,6 +304,8 @@ BREAKS = (
           both(put(order={}), by("tom", "text-recorded", field="necessity")), "E"),
     Break("R012", "nobody told", urgent, "E", OFFICE),
     Break("R012", "need not told", both(urgent, now_too("communication-recorded", "ada", 6.5, **URGENT)), "E", OFFICE),
+    Break("R012", "no time of the study", both(urgent, put(base_study__performed=""), now_too("communication-recorded",
+          "ada", 6.5, **URGENT, specific_need="bleeding")), "E", OFFICE),
     Break("R013", "no question", put(question=None), "E"),
     Break("R013", "two words", put(question=written("Fracture displaced?")), "E"),
     Break("R013", "a set phrase", put(question=written("3D requested by referrer.")), "E"),
@@ -334,6 +344,7 @@ BREAKS = (
     Break("R024", "no number", cleared("yes"), "E"),
     Break("R024", "another than in the log", put(workstation__cleared="K999999"), "E"),
     Break("R030", "nobody", unsealed, "E"),
+    Break("R030", "no name", enter("session-started", person=NAMELESS), "E"),
     Break("R030", "no NPI", person("ada", npi=""), "E"),
     Break("R030", "another degree", person("ada", credentials="PA-C"), "E"),
     Break("R030", "another degree, commercial", person("ada", credentials="PA-C"), "W", COMMERCIAL),
@@ -357,6 +368,7 @@ BREAKS = (
     Break("R035", "no adjustment", without("decision", what="adjusted"), "E"),
     Break("R035", "by the technologist", both(by("tom", "decision", what="reviewed"),
           by("tom", "decision", what="adjusted")), "E"),
+    Break("R035", "a run without review", second_run, "W"),
     Break("R036", "no attestation", put(attestation=None), "E"),
     Break("R036", "other words than entered", put(attestation=written("I was there.")), "E"),
     Break("R036", "withdrawn", lambda d: d.closing.insert(1, Entry("correction", "ada", 22.5,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from prosector.errors import UnknownNameError
 from prosector.report import base_codes, rules_table
 from prosector.report.document import Completeness
 from prosector.report.profiles import WEIGHTS, profile, profile_names
+from prosector.report.rules_identity import moment_of
 from prosector.report.rules_table import REGISTER, rules, sections, sources
 
 FOLDER = Path(rules_table.__file__).parent
@@ -160,6 +162,27 @@ def test_profiles_are_whole() -> None:
         assert re.fullmatch(r"\d{4}-\d\d-\d\d", row.dated)
     with pytest.raises(UnknownNameError, match="choose one of: anthem"):
         profile("medicaid")
+
+
+def test_a_profile_can_leave_a_rule_out() -> None:
+    row = replace(profile(HOSPITAL), severities={"R024": "off"})
+    assert row.leaves_out("R024")
+    assert not row.leaves_out("R010")
+
+
+def test_no_function_without_a_row() -> None:
+    with pytest.raises(UnknownNameError, match="unknown rule 'R999'"):
+        rules_table.rule("R999")(REGISTER["R001"])
+
+
+@pytest.mark.parametrize(
+    ("text", "minute"),
+    [("20260131 094107", 41), ("20260131 0941", 41), ("2026013109", 0), ("20260131 094107.250", 41),
+     ("2026-01-31T09:41:07+01:00", 41), ("20261331 094107", None), ("20260131", None), ("", None), ("soon", None)],
+)  # fmt: skip
+def test_times_of_dicom_and_iso(text: str, minute: int | None) -> None:
+    found = moment_of(text)
+    assert (found.minute if found else None) == minute
 
 
 @pytest.mark.parametrize(
