@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+import prosector.network
 from prosector.cli import main
 
 
@@ -68,3 +69,12 @@ def test_files_and_what_can_go_wrong(named, pictures, tmp_path, capsys):
     code, _, err = run(capsys, "fetch", "--from", "web", "--study", "1.2", "--out", tmp_path / "out")
     assert code == 4
     assert "no study that matches" in err
+
+
+def test_the_missing_extra_is_named(capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr(prosector.network, "LIBRARIES", ("pynetdicom", "no_such_library"))
+    for arguments in (("send", "--files", tmp_path, "--to", "x"), ("fetch", "--from", "x", "--study", "1.2", "--list")):
+        code, _, err = run(capsys, *arguments)
+        assert code == 4
+        assert "no_such_library not installed" in err
+        assert "prosector[network]" in err

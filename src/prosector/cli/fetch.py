@@ -51,6 +51,9 @@ def command(
         raise click.UsageError("give --out FOLDER to fetch, or --list to see what is there")
     if as_json and not only_list:
         raise click.UsageError("--json belongs to --list")
+    from prosector.network import require_libraries
+
+    require_libraries()
     from prosector.case.sessions import current_session
     from prosector.network.find import Query, find_studies
     from prosector.network.nodes import node_of

@@ -47,6 +47,9 @@ def command(
         raise click.UsageError("give a CASE, or --files PATH without a case")
     if paths and everything:
         raise click.UsageError("--all belongs to a case")
+    from prosector.network import require_libraries
+
+    require_libraries()
     from prosector.network.nodes import node_of
     from prosector.network.send import Patience, send_case, send_files
 
