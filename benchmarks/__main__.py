@@ -16,7 +16,7 @@ from prosector.errors import ProsectorError
 
 ROUNDS = 7
 QUICK_SIZE = 96
-PARTS = ("frames", "mesh", "cine", "startup", "loading")
+PARTS = ("frames", "mesh", "cine", "bone", "vesselness", "centerlines", "startup", "loading")
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -41,6 +41,7 @@ def measure(found: Scene, asked: argparse.Namespace) -> dict[str, Any]:
     if "cine" in asked.parts:
         size, count = (QUICK_SIZE, 4) if asked.quick else (outcome.AIM_SIZE, cine.FRAMES)
         results.append(_row("cine", size, "turning", alternate(cine.runs(found, size, count), min(asked.rounds, 3))))
+    results += _tissues(found, asked)
     if "loading" in asked.parts:
         from benchmarks import loading
 
@@ -68,6 +69,29 @@ def measure(found: Scene, asked: argparse.Namespace) -> dict[str, Any]:
         "results": results,
         **fresh,
     }
+
+
+def _tissues(found: Scene, asked: argparse.Namespace) -> list[dict[str, Any]]:
+    """Segmentation and measurement; their peers are loaded only here."""
+    rows, rounds = [], min(asked.rounds, 3)
+    if "bone" in asked.parts:
+        from benchmarks import bone
+
+        _say("bone")
+        rows.append(_row("bone", None, "", alternate(bone.runs(found.volume), rounds)))
+    if "vesselness" in asked.parts:
+        from benchmarks import vesselness
+
+        _say("vesselness")
+        rows.append(_row("vesselness", None, "", alternate(vesselness.runs(vesselness.part(asked.dataset)), rounds)))
+    if "centerlines" in asked.parts:
+        from benchmarks import centerlines
+
+        _say("centerlines")
+        labels = centerlines.synthetic()
+        rows.append(_row("distance field", None, "", alternate(centerlines.distance_runs(labels), rounds)))
+        rows.append(_row("centreline", None, "", alternate(centerlines.line_runs(labels), rounds)))
+    return rows
 
 
 def _frames(found: Scene, size: int, asked: argparse.Namespace) -> list[dict[str, Any]]:

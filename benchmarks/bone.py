@@ -18,8 +18,9 @@ from benchmarks.ours import OURS
 from benchmarks.scenes import scene
 from benchmarks.timing import alternate, medians
 from prosector import Volume
-from prosector.segmentation.bone import GAP_MM, HIGH_HU, LOW_HU, MINIMUM_MM3, segment_bone
+from prosector.segmentation.bone import HIGH_HU, LOW_HU, MINIMUM_MM3, segment_bone
 from prosector.segmentation.components import find_components
+from prosector.segmentation.marrow import GAP_MM
 from prosector.segmentation.mask import closed, filled_slices
 
 SITK = "SimpleITK, the same steps"

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
+from benchmarks.ours import OURS
 from benchmarks.timing import alternate, medians
 from prosector.kernels.distance_field import distance_field
 from prosector.measurement.centerline import find_tree
@@ -36,7 +37,7 @@ def distance_runs(labels: LabelMap) -> dict[str, Callable[[], Any]]:
     mask, spacing = np.ascontiguousarray(labels.mask()), labels.geometry.spacing_mm
     out = np.empty(mask.shape, dtype=np.float32)
     runs: dict[str, Callable[[], Any]] = {
-        "prosector": lambda: distance_field(mask, np.array(spacing), out),
+        OURS: lambda: distance_field(mask, np.array(spacing), out),
         "scipy distance_transform_edt": lambda: ndimage.distance_transform_edt(mask, spacing),
     }
     try:
@@ -71,7 +72,7 @@ def line_runs(labels: LabelMap) -> dict[str, Callable[[], Any]]:
         return skeletonize(part)
 
     return {
-        "prosector tree, refined": lambda: find_tree(labels),
+        OURS: lambda: find_tree(labels),
         "scipy edt + skimage MCP_Geometric": route,
         "skimage skeletonize": skeleton,
     }
@@ -82,6 +83,24 @@ def _caps(part: np.ndarray[Any, Any]) -> list[np.ndarray[Any, Any]]:
     levels = np.flatnonzero(part.any(axis=(1, 2)))
     index = np.arange(len(part))[:, None, None]
     return [np.broadcast_to(index == levels[n], part.shape) & part for n in (0, -1)]
+
+
+class Centerlines:
+    """asv: the tree of a winding vessel."""
+
+    params = (["winding tube"],)
+    param_names = ("vessel",)
+    timeout = 600
+
+    def setup(self, _vessel: str) -> None:
+        self.labels = synthetic()
+        find_tree(self.labels)
+
+    def time_prosector(self, _vessel: str) -> None:
+        find_tree(self.labels)
+
+    def peakmem_prosector(self, _vessel: str) -> None:
+        find_tree(self.labels)
 
 
 def main() -> None:

@@ -9,11 +9,34 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from benchmarks import cine, frames, loading, machine, meshes, outcome, pictures, scenes, vtk_peers
+from benchmarks import (
+    bone,
+    centerlines,
+    cine,
+    frames,
+    loading,
+    machine,
+    meshes,
+    outcome,
+    pictures,
+    scenes,
+    vesselness,
+    vtk_peers,
+)
 from benchmarks.ours import OURS
 from benchmarks.timing import alternate, medians
 
-CLASSES = [frames.Mip, frames.VolumeRendering, frames.Surface, meshes.Mesh, cine.Cine, loading.Load]
+CLASSES = [
+    frames.Mip,
+    frames.VolumeRendering,
+    frames.Surface,
+    meshes.Mesh,
+    cine.Cine,
+    loading.Load,
+    bone.Bone,
+    vesselness.Vesselness,
+    centerlines.Centerlines,
+]
 
 
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
@@ -31,6 +54,13 @@ def test_asv_classes_run() -> None:
         bench.setup(*params)
         bench.time_prosector(*params)
         bench.peakmem_prosector(*params)
+
+
+def test_bone_aims_name_rows_that_are_measured() -> None:
+    cases = {(case, peer) for _, case, _, peer, _ in outcome.AIMS}
+    assert {("bone", bone.SITK), ("vesselness", vesselness.ITK), ("vesselness", vesselness.SKIMAGE)} <= cases
+    runs = bone.runs(scenes.scene("tiny").volume)
+    assert runs[bone.STEPS]().sum() == pytest.approx(runs[bone.SITK]().sum(), rel=0.1)
 
 
 def test_turns_are_taken() -> None:

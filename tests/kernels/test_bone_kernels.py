@@ -8,6 +8,7 @@ import numba
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.interpolate import RegularGridInterpolator
 
 from prosector.kernels import bone
 
@@ -55,17 +56,37 @@ def test_plateau(voxels: NDArray[np.int16]) -> None:
         assert found[at] == (even and blocks[tuple(np.array(at) // factors)])
 
 
+METRIC = np.array([[1.0, 0.2, 0.0], [0.2, 0.5, 0.1], [0.0, 0.1, 0.6]])
+DEPTHS = np.array([[0.5, 1.0], [2.0, 2.9]])
+BOUNDS = np.array([100.0, 300.0, 380.0, 0.25])
+EDGE = np.random.default_rng(8).random((5, 4)) / 2
+
+
+def plain_level(voxels: Array, state: Array, at: tuple[int, ...]) -> float:
+    """Where the edge lies between the least around and compact bone, by a profile inwards."""
+    least = min([BOUNDS[1], *(float(voxels[p]) for p in near(at, OFFSETS))])
+    way = -np.sum([np.subtract(p, at) for p in near(at, OFFSETS) if state[p] == 0] or [[0, 0, 0]], axis=0)
+    length = np.sqrt(way @ METRIC @ way)
+    along = [[np.rint(d * way / length) if length else [0, 0, 0] for d in part] for part in DEPTHS]
+    peak = max([voxels[at], *(voxels[p] for p in near(at, np.array(along[0], int)) if state[p] == 1)])
+    inner = [min(float(peak), float(voxels[p])) for p in near(at, np.array(along[1], int))]
+    span = (1 - BOUNDS[3]) * max(BOUNDS[2], peak) + BOUNDS[3] * peak - least
+    share = RegularGridInterpolator((np.linspace(0, 1, 5), np.linspace(0, 1, 4)), EDGE)
+    place = [(peak - least) / span, ((np.mean(inner) if inner else peak) - least) / span]
+    return float(least + span * share(np.clip(place, 0, 1))[0])
+
+
 def test_peel(voxels: NDArray[np.int16]) -> None:
     state = np.random.default_rng(2).choice(np.array([0, 1, 1, 2], dtype=np.uint8), SHAPE)
     faces = np.array([[0, 0, 1], [0, 0, -1], [0, 1, 0], [0, -1, 0], [1, 0, 0], [-1, 0, 0]])
     for deep in (False, True):
-        found = same_on_threads(lambda out, deep=deep: bone.peel(voxels, state, 100.0, 300.0, OFFSETS, deep, out))
+        given = (voxels, state, BOUNDS, EDGE, OFFSETS, METRIC, DEPTHS, deep)
+        found = same_on_threads(lambda out, given=given: bone.peel(*given, out))
         for at in np.ndindex(SHAPE):
             exposed = any(state[p] == 0 for p in near(at, faces if deep else faces[:4]))
-            least = min([300, *(voxels[p] for p in near(at, OFFSETS))])
-            most = max([voxels[at], *(voxels[p] for p in near(at, OFFSETS) if state[p] == 1)])
-            gone = state[at] == 1 and exposed and voxels[at] < max(100, (int(least) + int(most)) / 2)
+            gone = state[at] == 1 and exposed and voxels[at] < max(BOUNDS[0], plain_level(voxels, state, at))
             assert found[at] == (0 if gone else state[at])
+        assert (found != state).any()
 
 
 def test_thin_sheets(voxels: NDArray[np.int16]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel
@@ -9,11 +10,17 @@ import numba
 import numpy as np
 import pytest
 from analytic import Part, ball, box, dice, ellipse, grid, points, scan, truth
+from scipy.interpolate import RegularGridInterpolator
+from scipy.ndimage import gaussian_filter
 
+from prosector.datasets.phantom import BONE, FRAGMENT, build_grid, build_layers
+from prosector.datasets.phantom_scan import Scanner, degrade, sample
 from prosector.errors import EmptyResultError, InputError, ParameterError
 from prosector.model.geometry import Array, Geometry
-from prosector.model.volume import Volume
+from prosector.model.source import Source
+from prosector.model.volume import HOUNSFIELD, Volume
 from prosector.segmentation.bone import segment_bone
+from prosector.segmentation.bone_edge import edge_of_peak
 
 AXIAL = np.array([[0.0, 0, 1.0], [0, 1.0, 0], [1.5, 0, 0]])
 TRUNK = ellipse(0, 0, 78, 56)
@@ -110,10 +117,42 @@ def test_no_bone_is_said_with_what_to_try() -> None:
         segment_bone(scan(axial(), [Part(TRUNK, 45)]))
 
 
+def test_vessels_that_someone_cut_out_of_their_series_are_no_bone() -> None:
+    geometry = axial()
+    vessels = np.where(truth(geometry, ball(0, 0, 0, 12, 5, 5), ellipse(30, 0, 3, 3)), 520.0, 0.0)
+    vessels += np.where(vessels > 0, np.random.default_rng(3).normal(0, 30, vessels.shape), 0.0)
+    with pytest.raises(EmptyResultError):
+        segment_bone(replace(scan(geometry, []), voxels=np.rint(vessels).astype(np.int16)))
+
+
 @pytest.mark.parametrize("wrong", [{"low_hu": 500.0}, {"high_hu": float("nan")}, {"minimum_volume_mm3": -1.0}])
 def test_impossible_parameters_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ParameterError):
         segment_bone(scan(axial(), body()), **wrong)  # type: ignore[arg-type]
+
+
+def test_bone_of_a_noisy_scan_ends_where_the_phantom_says() -> None:
+    whole = build_grid((1.1, 1.1, 1.1))
+    first, shape = np.array([35, 70, 205]), (75, 85, 100)
+    affine = whole.affine.copy()
+    affine[:3, 3] = whole.to_lps(first)
+    geometry = Geometry(shape, affine)
+    exact, labels = sample(build_layers(), geometry, 1)
+    scanned = degrade(exact, labels, geometry, Scanner(noise_hu=25.0, blur_mm=1.5, seed=4))
+    bones = np.isin(labels, (BONE, FRAGMENT))
+    assert 0.1 < bones.mean() < 0.6
+    assert dice(segment_bone(Volume(scanned, geometry, HOUNSFIELD, Source(modality="CT"))).labels, bones) >= 0.97
+
+
+@pytest.mark.parametrize(("cortex", "inside"), [(0.8, 0.0), (1.5, 0.15), (3.0, 0.15), (9.0, 0.0), (0.0, 0.25)])
+def test_the_edge_of_blurred_cortex_follows_from_its_peak(cortex: float, inside: float) -> None:
+    x = np.linspace(-20, 40, 60001)
+    exact = np.where(x < 0, 0.0, np.where(x < cortex, 1.0, inside))
+    profile = gaussian_filter(exact, 1.0 / (x[1] - x[0]))
+    steps = np.linspace(0, 1, len(table := edge_of_peak()))
+    level = RegularGridInterpolator((steps, steps), table)([profile.max(), inside])[0]
+    edge = x[np.argmax(profile >= level)]
+    assert abs(edge) < 0.15, "within 0.15 of the blur's standard deviation of where it is"
 
 
 @pytest.mark.real_data

@@ -73,12 +73,82 @@ def _exposed(state: Array, k: int, j: int, i: int, deep: bool) -> bool:
     return bool(deep and ((k > 0 and state[k - 1, j, i] == 0) or (k < nk - 1 and state[k + 1, j, i] == 0)))
 
 
+@leaf
+def _inwards(state: Array, k: int, j: int, i: int, offsets: Array, metric: Array) -> tuple[float, float, float]:
+    """Away from what is outside (0) among the (n, 3) offsets, by 1 mm, as an index; 0 where there is no such way."""
+    nk, nj, ni = state.shape
+    dk, dj, di = 0.0, 0.0, 0.0
+    for n in range(offsets.shape[0]):
+        kk, jj, ii = k + offsets[n, 0], j + offsets[n, 1], i + offsets[n, 2]
+        if 0 <= kk < nk and 0 <= jj < nj and 0 <= ii < ni and state[kk, jj, ii] == 0:
+            dk -= offsets[n, 0]
+            dj -= offsets[n, 1]
+            di -= offsets[n, 2]
+    square = metric[0, 0] * dk * dk + metric[1, 1] * dj * dj + metric[2, 2] * di * di
+    square += 2.0 * (metric[0, 1] * dk * dj + metric[0, 2] * dk * di + metric[1, 2] * dj * di)
+    scale = 1.0 / np.sqrt(square) if square > 0.0 else 0.0
+    return scale * dk, scale * dj, scale * di
+
+
+@leaf
+def _profile(
+    voxels: Array, state: Array, k: int, j: int, i: int, way: tuple[float, float, float], depths: Array
+) -> tuple[float, float]:
+    """Greatest value in bone at ``depths`` [0] (mm) along the way inwards, and mean at [1], each at most that."""
+    nk, nj, ni = voxels.shape
+    most = float(voxels[k, j, i])
+    total = 0.0
+    count = 0
+    for part in range(2):
+        for n in range(depths.shape[1]):
+            step = depths[part, n]
+            kk, jj, ii = (
+                k + int(np.rint(step * way[0])),
+                j + int(np.rint(step * way[1])),
+                i + int(np.rint(step * way[2])),
+            )
+            if 0 <= kk < nk and 0 <= jj < nj and 0 <= ii < ni:
+                value = float(voxels[kk, jj, ii])
+                if part == 1:
+                    total += min(most, value)
+                    count += 1
+                elif state[kk, jj, ii] == 1:
+                    most = max(most, value)
+    return most, total / count if count > 0 else most
+
+
+@leaf
+def _edge_share(edge: Array, peak: float, inside: float) -> float:
+    """``edge`` (m, n), over peak and inside from 0 to 1, interpolated."""
+    a = min(max(peak, 0.0), 1.0) * (edge.shape[0] - 1)
+    b = min(max(inside, 0.0), 1.0) * (edge.shape[1] - 1)
+    m, n = min(int(a), edge.shape[0] - 2), min(int(b), edge.shape[1] - 2)
+    a -= m
+    b -= n
+    low = edge[m, n] + a * (edge[m + 1, n] - edge[m, n])
+    high = edge[m, n + 1] + a * (edge[m + 1, n + 1] - edge[m, n + 1])
+    return float(low + b * (high - low))
+
+
 @parallel_kernel
-def peel(voxels: Array, state: Array, low: float, high: float, offsets: Array, deep: bool, out: Array) -> None:
+def peel(
+    voxels: Array,
+    state: Array,
+    bounds: Array,
+    edge: Array,
+    offsets: Array,
+    metric: Array,
+    depths: Array,
+    deep: bool,
+    out: Array,
+) -> None:
     """Turn bone (1) that is exposed to the outside (0) into outside where it is but the blur of denser bone.
 
-    That is where it lies below the middle of the least value at the (n, 3) offsets, taken for at most
-    ``high``, and the greatest value there in bone, the middle taken for at least ``low``. Neither bone nor
+    ``bounds`` are the least level of an edge, the most of what lies beside bone, the density of compact bone, and
+    the share of the way from there to its own peak by which the bone at hand is less dense.
+    The least value at the (n, 3) offsets is what lies beside bone; the greatest at ``depths`` [0] (mm inwards;
+    ``metric`` is that of the grid) is its peak; the mean at ``depths`` [1] its inside. ``edge`` (m, n) has the share
+    of the way to compact bone at which the edge lies, for shares of peak and inside from 0 to 1. Neither bone nor
     outside are 2: holes. Exposed is exposed within the slice, or where ``deep`` to the next slices too.
     """
     nk, nj, ni = voxels.shape
@@ -88,16 +158,18 @@ def peel(voxels: Array, state: Array, low: float, high: float, offsets: Array, d
                 out[k, j, i] = state[k, j, i]
                 if state[k, j, i] != 1 or not _exposed(state, k, j, i, deep):
                     continue
-                least = np.float32(high)
-                most = np.float32(voxels[k, j, i])
+                least = bounds[1]
                 for n in range(offsets.shape[0]):
                     kk, jj, ii = k + offsets[n, 0], j + offsets[n, 1], i + offsets[n, 2]
                     if 0 <= kk < nk and 0 <= jj < nj and 0 <= ii < ni:
-                        value = np.float32(voxels[kk, jj, ii])
-                        least = min(least, value)
-                        if state[kk, jj, ii] == 1:
-                            most = max(most, value)
-                if voxels[k, j, i] < max(np.float32(low), np.float32(0.5) * (least + most)):
+                        least = min(least, float(voxels[kk, jj, ii]))
+                way = _inwards(state, k, j, i, offsets, metric)
+                most, inside = _profile(voxels, state, k, j, i, way, depths)
+                span = (1.0 - bounds[3]) * max(bounds[2], most) + bounds[3] * most - least
+                level = least
+                if span > 0.0:
+                    level += span * _edge_share(edge, (most - least) / span, (inside - least) / span)
+                if voxels[k, j, i] < max(bounds[0], level):
                     out[k, j, i] = 0
 
 

@@ -80,7 +80,7 @@ def _cut_lungs(body: Array, values: Array, matrix: Array) -> Array:
             slice(max(0, int(first - m)), min(n, int(last + m)))
             for (first, last), m, n in zip(boxes[number], margin, body.shape, strict=True)
         )
-        part = parts.cut(number, box)
+        part = parts.cut(int(number), box)
         shell = grow(part, matrix, 2 * THIN_MM) & ~part & 1
         if int((shell & ~seen[box] & ~lung[box] & 1).sum()) <= OPEN_SHELL * int(shell.sum()):
             found[box] |= closed(part, matrix, PASSAGE_MM)

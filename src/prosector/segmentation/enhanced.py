@@ -111,7 +111,7 @@ def find_enhanced(coarse: Coarse, low_hu: float) -> Enhanced:
     blood, soft = -np.inf, []
     for number in np.flatnonzero(sizes * coarse.block_mm3 >= SMALLEST_MM3):
         box = _widened(boxes[number], coarse)
-        core = cores.cut(number, box)
+        core = cores.cut(int(number), box)
         if _is_soft(core, values[box], float(means[number]), coarse.matrix):
             soft.append(number)
             wall = grow(core, coarse.matrix, WALL_MM).astype(bool)
@@ -138,7 +138,7 @@ def _add_mixing(coarse: Coarse, ceiling: Array, near: Array, blood: float) -> No
     means = blobs.sums(values) / np.maximum(sizes, 1)
     for number in np.flatnonzero((sizes * coarse.block_mm3 >= POOL_MM3) & (means >= MIXING_SHARE * blood)):
         box = _widened(boxes[number], coarse)
-        blob = blobs.cut(number, box)
+        blob = blobs.cut(int(number), box)
         rim = (grow(blob, matrix, RIM_MM) & ~blob & 1).astype(bool)
         if float(known[box][rim].mean()) >= OPEN_TO_BLOOD:
             top = float(np.percentile(values[box][blob.astype(bool)], 95)) + ABOVE_HU
