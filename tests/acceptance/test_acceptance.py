@@ -11,7 +11,8 @@ import pytest
 
 from prosector.acceptance import cases
 from prosector.acceptance.cases import CASES, draw_case
-from prosector.acceptance.measure import dice, renamed, row_of, voxel_along
+from prosector.acceptance.limits import CERTAINTY, noise_of_arc_deg, noise_of_volume_percent
+from prosector.acceptance.measure import dice, limit_of_arc, limit_of_lesion, renamed, row_of, voxel_along
 from prosector.acceptance.report import to_json, to_markdown
 from prosector.acceptance.run import run_acceptance
 from prosector.acceptance.values import Acceptance, Row
@@ -125,3 +126,36 @@ def test_a_missing_measure_is_a_failing_row():
     spacing = drawn.phantom.volume.geometry.spacing_mm
     row_direction = drawn.phantom.volume.geometry.affine[:3, 2]
     assert voxel_along(drawn, row_direction) == pytest.approx(spacing[2])
+
+
+def test_noise_of_a_volume_is_what_weighing_voxels_by_their_noise_gives():
+    """A ball in a box, its level inside unknown: the sum over the border zone of random values, 400 times."""
+    rng = np.random.default_rng(4)
+    across, s = 12.0, 0.1
+    z, y, x = np.mgrid[-11:12, -11:12, -11:12]
+    away = np.sqrt(x**2 + y**2 + z**2) - across / 2
+    full, zone = np.clip(0.5 - away, 0, 1), np.abs(away) < 1.5
+    deep = away <= -1.5
+    found = []
+    for _ in range(400):
+        values = full + s * rng.standard_normal(full.shape)
+        found.append(deep.sum() + values[zone].sum() / values[deep].mean())
+    expected = noise_of_volume_percent(np.pi / 6 * across**3, s)
+    assert 100 * np.std(found) / full.sum() == pytest.approx(expected, rel=0.15)
+
+
+def test_noise_of_an_arc_falls_with_the_radius_and_rises_with_noise():
+    assert noise_of_arc_deg(5, 0.1) == pytest.approx(np.degrees(2**0.5 * 0.1 * (2 / 3) ** 0.5 / 5))
+    assert noise_of_arc_deg(10, 0.2) == pytest.approx(noise_of_arc_deg(5, 0.1))
+
+
+def test_limits_follow_noise_only_where_it_is_more():
+    drawn = draw_case(BY_NAME["balls"], 5, 1)
+    volume = drawn.phantom.volume.geometry.voxel_volume_mm3
+    assert limit_of_lesion(drawn, 1e6 * volume) == (pytest.approx(2e4 * volume), "2 %")
+    most, words = limit_of_lesion(drawn, 268 * volume)
+    noise = float(drawn.phantom.truth["scan"]["noise"]) / 60
+    assert most == pytest.approx(268 * volume * CERTAINTY * noise_of_volume_percent(268, noise) / 100)
+    assert "noise" in words
+    assert limit_of_arc(drawn, 1000 * drawn.voxel_mm)[0] == 1.0
+    assert limit_of_arc(drawn, 10 * drawn.voxel_mm)[0] >= np.degrees(0.3 / 5)
