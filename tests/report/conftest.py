@@ -74,7 +74,8 @@ def fill_in(case, doctor, tom):
     told = {"to": "Rae Ferrer", "at": "2026-02-01T11:00:00+00:00", "what": "fracture", "critical": True}
     record(case, "communication-recorded", told, session=doctor)
     write_text_field(case, doctor, "question", "Is the ring broken?")
-    write_text_field(case, doctor, "necessity", "The line runs obliquely.", {"reason": "complex-geometry", "positive_finding": "A line."})
+    why = {"reason": "complex-geometry", "positive_finding": "A line."}
+    write_text_field(case, doctor, "necessity", "The line runs obliquely.", why)
     write_text_field(case, doctor, "findings", "A first thought.", {"structure": "bone"})
     write_text_field(case, doctor, "findings", "A line through the ring, <1 mm wide.", {"structure": "bone"})
     write_text_field(case, doctor, "findings", "The table is empty.")

@@ -105,6 +105,13 @@ def test_structures_have_code_and_volume(report):
     assert preset.volume_ml is None
 
 
+def test_sessions_last_from_the_login_on(report, finished):
+    """Not from the first entry in the case, which a run makes when it is done."""
+    assert f"whose session began {moment(finished.doctor.started)}" in report.supervision.statement
+    assert finished.doctor.started in {line.at for line in report.supervision.sessions}
+    assert finished.doctor.started <= report.performed
+
+
 def test_supervision_names_the_four_elements(report):
     found = report.supervision
     assert found.supervised
@@ -177,8 +184,9 @@ def test_a_case_of_a_program_is_not_supervised(tmp_path, named_series, work):
 
 
 def test_a_lost_table_is_a_limitation_and_no_number(work):
-    without = {**RECIPE, "outputs": RECIPE["outputs"][:3]}
-    run_in_case(work.case, parse_recipe(without), session=work.doctor)
+    points = {"kind": "distance", "points_lps": [[0, 0, 0], [10, 0, 0]]}
+    step = {"id": "far", "operation": "measure-points", "inputs": {"volume": "source"}, "parameters": points}
+    run_in_case(work.case, parse_recipe({**QUICK, "steps": [*QUICK["steps"], step]}), session=work.doctor)
     report = compose_report(work.case)
     assert any("measured, but its table was not kept" in text.text for text in report.limitations)
     (work.case / "outputs" / "run-0001" / "size.json").write_text("{}")

@@ -2,8 +2,8 @@
 
 A ``collection`` bundle: DiagnosticReport, the base ImagingStudy, one Media a picture, one Observation a measurement,
 the order's ServiceRequest, Patient, Practitioner, Device, the PDF as Binary with its DocumentReference, and a
-Provenance with the physician's signature. Identifiers of the resources follow from the document, so that the same report gives the same
-bundle. Report statuses are those of R4's diagnostic-report-status.
+Provenance with the physician's signature. Identifiers of the resources follow from the document's id, version and
+time, so that the same report gives the same bundle. Statuses are those of R4's diagnostic-report-status.
 """
 
 from __future__ import annotations

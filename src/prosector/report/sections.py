@@ -80,7 +80,7 @@ def missing_parts(report: Report) -> Iterator[str]:
     for element, title in ELEMENT_TITLES:
         if not any(line.role == "physician" for line in getattr(report.supervision, element)):
             yield f"The physician's own decisions: {title[3:].lower()}"
-    if not any(image.receipts for image in report.images):
+    if report.signature is None and not any(image.receipts for image in report.images):
         yield "Proof that the images were archived"
 
 

@@ -50,7 +50,7 @@ def _statement(runs: Sequence[Event], alone: Sequence[Event], sessions: Sequence
         names = listed([run.data["run"] for run in alone])
         return f"{NOT_SUPERVISED} throughout: {names} had no physician's session. {UNSUPERVISED.split('. ', 2)[2]}"
     who = listed([titled(session.person) for session in sessions])
-    began, ended = moment(sessions[0].started.utc), sessions[-1].ended
+    began, ended = moment(_login(sessions[0])), sessions[-1].ended
     until = f"ended {moment(ended.utc)}" if ended else "was open when this was written"
     of_all = "The run was" if len(runs) == 1 else f"All {len(runs)} runs were"
     return (
@@ -74,14 +74,19 @@ def _named(session: SessionRecord) -> str:
     return titled(session.person) + (f", NPI {npi}" if npi else "")
 
 
+def _login(session: SessionRecord) -> str:
+    """When somebody logged in, as that person's key has certified; the case heard of it with the first entry."""
+    return str(session.started.data.get("logged_in") or session.started.utc)
+
+
 def _session(session: SessionRecord) -> EventLine:
     until = f"to {moment(session.ended.utc)} ({session.ended.data['reason']})" if session.ended else "still open"
     return EventLine(
         event=session.started.number,
-        at=session.started.utc,
+        at=_login(session),
         by=titled(session.person),
         role=session.person["role"],
-        words=f"Session from {moment(session.started.utc)} {until}.",
+        words=f"Session from {moment(_login(session))} {until}.",
     )
 
 
