@@ -126,7 +126,7 @@ def rule_rows() -> str:
     for letter, title in sections().items():
         found = [row for row in rules().values() if row.section == letter]
         lines = [[row.id, row.severity, row.text, ", ".join(row.sources), row.dated] for row in found]
-        parts.append(f"### {letter}. {title}\n\n" + table(["Rule", "", "Text", "Sources", "Dated"], lines))
+        parts.append(f"### {letter}. {title}\n\n" + table(["Rule", "Severity", "Text", "Sources", "Dated"], lines))
     return "\n\n".join(parts)
 
 

