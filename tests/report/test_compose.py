@@ -57,6 +57,7 @@ def test_written_text_stands_as_written_with_its_author(report):
         assert text.event > 0
         assert text.at.startswith("20")
     assert report.necessity_reason == "complex-geometry"
+    assert (report.positive_finding.text, report.positive_finding.origin) == ("A line.", "written")
     written = [text.origin for text in report.limitations]
     assert written == ["written"] + ["generated"] * (len(written) - 1)
 
@@ -184,7 +185,7 @@ def test_a_case_of_a_program_is_not_supervised(tmp_path, named_series, work):
 
 
 def test_a_lost_table_is_a_limitation_and_no_number(work):
-    points = {"kind": "distance", "points_lps": [[0, 0, 0], [10, 0, 0]]}
+    points = {"kind": "distance", "points_lps": [0.0, 0.0, 0.0, 10.0, 0.0, 0.0]}
     step = {"id": "far", "operation": "measure-points", "inputs": {"volume": "source"}, "parameters": points}
     run_in_case(work.case, parse_recipe({**QUICK, "steps": [*QUICK["steps"], step]}), session=work.doctor)
     report = compose_report(work.case)
