@@ -57,7 +57,6 @@ def associated(
     """
     require_reachable(node)
     links: list[socket.socket] = []
-    opened = (evt.EVT_CONN_OPEN, lambda event: links.append(event.assoc.dul.socket.socket))
     association = application(node).associate(
         node.host,
         node.port,
@@ -65,7 +64,7 @@ def associated(
         ae_title=node.title,
         ext_neg=list(roles),
         tls_args=(client_security(node), node.host) if node.tls else None,
-        evt_handlers=[opened, *handlers],
+        evt_handlers=[(evt.EVT_CONN_OPEN, _opened, [links]), *handlers],
     )
     try:
         if not association.is_established:
@@ -79,6 +78,13 @@ def associated(
             association.abort()
         for link in links:  # a peer that breaks off leaves them open in pynetdicom
             link.close()
+
+
+def _opened(event: evt.Event, links: list[socket.socket]) -> None:
+    """Keep the connection, and send each message at once: an instance takes two, and the second would wait 40 ms."""
+    link = event.assoc.dul.socket.socket  # type: ignore[union-attr]
+    link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # type: ignore[union-attr]
+    links.append(link)  # type: ignore[arg-type]
 
 
 def raise_for(node: Node, association: Association) -> None:

@@ -215,9 +215,7 @@ def _bring(node: Node, wanted: _Wanted) -> None:
         with _offering(node, wanted) as association:
             _ask(node, association, wanted)
     else:
-        contexts = [
-            build_context(str(cx.abstract_syntax), ALL_TRANSFER_SYNTAXES) for cx in AllStoragePresentationContexts
-        ]
+        contexts = [build_context(uid, ALL_TRANSFER_SYNTAXES) for uid in _classes(wanted)]
         with (
             listening(node, contexts, [(evt.EVT_C_STORE, _stored, [wanted])]),
             associated(node, [build_context(MOVE)]) as association,
@@ -227,13 +225,18 @@ def _bring(node: Node, wanted: _Wanted) -> None:
 
 def _offering(node: Node, wanted: _Wanted) -> AbstractContextManager[Association]:
     """For C-GET the archive stores to us over our own association, for which the roles are exchanged (PS3.4 C.5.3)."""
-    classes = sorted({kind for kind in wanted.uids.values() if kind})
-    if not classes or "" in wanted.uids.values():
-        classes = [str(cx.abstract_syntax) for cx in AllStoragePresentationContexts]
-    classes = classes[:MOST_CLASSES]
+    classes = _classes(wanted)[:MOST_CLASSES]
     contexts = [build_context(GET), *(build_context(uid, ALL_TRANSFER_SYNTAXES) for uid in classes)]
     roles = [build_role(uid, scp_role=True) for uid in classes]
     return associated(node, contexts, [(evt.EVT_C_STORE, _stored, [wanted])], roles)
+
+
+def _classes(wanted: _Wanted) -> list[str]:
+    """SOP classes that will come; all that there are where the archive does not say."""
+    told = set(wanted.uids.values())
+    if not told or "" in told:
+        return [str(cx.abstract_syntax) for cx in AllStoragePresentationContexts]
+    return sorted(told)
 
 
 def _ask(node: Node, association: Association, wanted: _Wanted) -> None:
