@@ -70,7 +70,7 @@ def limit_of(drawn: Drawn, unit: str, truth: float, along: Any = None) -> tuple[
 def noise_to_contrast(drawn: Drawn) -> float:
     """Noise of the scan over the difference of a lesion from the tissue around it."""
     scan = drawn.phantom.truth["scan"]
-    return float(scan["noise"]) / abs(scan["materials"]["lesion"] - scan["materials"]["tissue"])
+    return float(scan["noise"] / abs(scan["materials"]["lesion"] - scan["materials"]["tissue"]))
 
 
 def limit_of_lesion(drawn: Drawn, volume_mm3: float) -> tuple[float, str]:

@@ -247,11 +247,12 @@ def _alike(values: Array, layer: Array, second: Array, background: Array, noise:
     """
     counts = np.count_nonzero(layer), np.count_nonzero(second)
     if min(counts) == 0:
-        return counts[0] > 0
+        return bool(counts[0] > 0)
     means = [float(values[where].mean(dtype=np.float64)) for where in (layer, second)]
     contrast = abs(means[1] - float(np.median(values[background]))) if background.any() else np.inf
     error = noise * float(np.sqrt(1 / counts[0] + 1 / counts[1]))
-    return abs(means[0] - means[1]) <= 2 * error or noise > _BLURRED_SHARE * contrast * float(np.sqrt(counts[1]))
+    unsure = noise > _BLURRED_SHARE * contrast * float(np.sqrt(counts[1]))
+    return bool(unsure or abs(means[0] - means[1]) <= 2 * error)
 
 
 def _only_falling(parts: Array, within: Array, beyond: Array) -> None:
