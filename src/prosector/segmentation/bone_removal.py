@@ -31,6 +31,9 @@ CRUMB_MM3 = 300.0
 MIXED_HU = 150.0
 """Where blood touches compact bone, the voxels of its edge are brighter than blood by more than this: half way."""
 
+MOSTLY = 0.75
+"""What looks like blood beside bone but lies in bone by more than this share is spongy bone."""
+
 LOWEST_BLOOD_HU = 120.0
 """Blood darker than this is not told from soft tissue."""
 
@@ -119,4 +122,6 @@ def _vessels(volume: Volume, bone: Array, vessels: LabelMap | None) -> Array:
     morphology.dilate(lumen.core, with_neighbours(ball_offsets(matrix, EDGE_MM)), wide)
     morphology.dilate(bone, with_neighbours(ball_offsets(matrix, 0.0)), beside)
     mixed = (volume.voxels <= lumen.top_hu + MIXED_HU).view(np.uint8)
-    return np.asarray(stay | whole & mixed | wide & (beside ^ 1))
+    near = find_components(whole & mixed & beside, full=True)
+    bony = near.mask(near.sums(bone) > MOSTLY * near.sizes)
+    return np.asarray(stay | whole & mixed & (bony ^ 1) | wide & (beside ^ 1))
