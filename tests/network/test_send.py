@@ -16,15 +16,22 @@ from made_pictures import secondary_capture
 from pydicom.uid import SecondaryCaptureImageStorage
 from pynetdicom import AE, evt
 
-from prosector.case.folder import read_case, record
-from prosector.case.runs import path_sha256
-from prosector.case.sessions import current_session
+from prosector.case import keys
+from prosector.case.decisions import decide
+from prosector.case.folder import create_case, read_case
+from prosector.case.people import Person, add_person
+from prosector.case.runs import run_in_case
+from prosector.case.sessions import log_in
+from prosector.case.source import add_source
 from prosector.case.verify import verify_case
+from prosector.datasets.write_series import write_ct_series
 from prosector.errors import CaseError, LockedError, NetworkError, NoDicomError
 from prosector.network import send as sending
 from prosector.network.journal import Journal, begin_journal
 from prosector.network.nodes import Node
 from prosector.network.send import Patience, send_case, send_files
+from prosector.pipeline.recipes import parse_recipe
+from prosector.report.sign import sign_report
 
 QUICK = Patience(tries=2, pause_s=0.05, commitment_s=10)
 
@@ -266,15 +273,40 @@ def test_every_transfer_is_audited_without_the_patient(orthanc, make_case, works
     assert time.strftime("%Y") in text
 
 
-def test_the_report_goes_too_once_it_is_signed(orthanc, make_case):
+MIP = {
+    "name": "front",
+    "steps": [
+        {"id": "mip", "operation": "mip", "inputs": {"volume": "source"}, "parameters": {"width": 32, "height": 32}}
+    ],
+    "outputs": [{"step": "mip", "file": "mip.dcm"}],
+}
 
-    case = make_case(1)
-    path = secondary_capture(case / "reports", 50)
-    row = {"file": f"reports/{path.name}", "sha256": path_sha256(path)}
-    data = {"report": "r", "version": 1, "files": [row], "document_sha256": ""}
-    record(case, "report-drafted", {**data, "status": "draft"})
-    assert send_case(case, orthanc.node(), patience=QUICK).sent == 1
-    record(case, "report-signed", {**data, "status": "final", "signature": {}}, session=current_session())
-    found = send_case(case, orthanc.node(), patience=QUICK)
-    assert (found.sent, found.earlier, found.notes) == (1, 1, [])
-    assert "2.25.7001.1.50" in orthanc.instances()
+
+def test_the_report_goes_too_once_it_is_signed(orthanc, small_ct, tmp_path, monkeypatch):
+    monkeypatch.setattr(keys, "ARGON2", {"iterations": 1, "lanes": 1, "memory_kib": 64})
+    write_ct_series(small_ct, tmp_path / "series")
+    case = create_case(tmp_path / "case")
+    add_source(case, tmp_path / "series")
+    add_person(Person("ada", "Ada Example (made up)", "physician", "MD", "1234567893"), "correct horse battery")
+    doctor = log_in("ada", "correct horse battery")
+    run_in_case(case, parse_recipe(MIP), session=doctor)
+    decide(case, doctor, "archive", "select", ["run-0001/mip.dcm"])
+    assert send_case(case, orthanc.node(), patience=QUICK).notes == [
+        "the case has no signed report: only images are sent"
+    ]
+    sign_report(case, doctor, "correct horse battery")
+    found = send_case(case, orthanc.node(), session=doctor, patience=QUICK)
+    assert (found.sent, found.earlier, found.committed, found.ok, found.notes) == (3, 1, 4, True, [])
+    sent = read_case(case).of("archive-sent")[-1]
+    assert [row["id"].split(".", 1)[1] for row in sent.data["instances"]] == ["sr.dcm", "pdf.dcm", "ko.dcm"]
+    assert sent.actor.person == "ada"
+    assert {row["sop_instance_uid"] for row in sent.data["instances"]} < orthanc.instances()
+    assert send_case(case, orthanc.node(), patience=QUICK).earlier == 4
+    assert send_case(case, orthanc.web(), patience=QUICK).sent == 4
+    assert len(orthanc.instances()) == 4  # the same report gives the same objects
+    assert verify_case(case).ok
+    victim = sorted((tmp_path / "series").rglob("*.dcm"))[0]
+    victim.unlink()
+    found = send_case(case, orthanc.node(), again=True, patience=QUICK)
+    assert (found.sent, found.ok) == (1, False)
+    assert "cannot be made into DICOM objects" in found.refused[0][1]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     metavar="NODE",
     help="Name in nodes.toml, or an address: dicom://TITLE@host:port, dicoms://…, https://host/dicom-web.",
 )
-@click.option("--all", "everything", is_flag=True, help="All outputs and reports, not only the archived and signed.")
+@click.option("--all", "everything", is_flag=True, help="All outputs, not only the archived ones.")
 @click.option(
     "--files",
     "paths",

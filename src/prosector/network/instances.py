@@ -90,8 +90,15 @@ def read_instance(path: Path, name: str) -> Instance:
     return Instance(name, path, study, series, kind, uid, str(dataset.file_meta.TransferSyntaxUID), sha256)
 
 
-def case_instances(folder: str | Path, everything: bool = False) -> Selection:
-    """The archived images of a case and its signed report; every output and report of it if asked.
+def case_instances(folder: str | Path, everything: bool = False, also: Sequence[Instance] = ()) -> Selection:
+    """The archived images of a case, and DICOM files of its signed report; all outputs and reports if asked.
+
+    Parameters
+    ----------
+    folder : path
+    everything : bool
+    also : sequence of Instance
+        What else goes with them: the objects of the report.
 
     Raises
     ------
@@ -106,12 +113,12 @@ def case_instances(folder: str | Path, everything: bool = False) -> Selection:
         rows += [(row["file"], row["file"], row["sha256"]) for row in event.data["files"]]
     if not state.of("report-signed"):
         notes.append("the case has no signed report: only images are sent")
-    found = {}
+    found = {instance.sop_instance_uid: instance for instance in also}
     for name, file, sha256 in rows:
         if file.endswith(".dcm"):
             instance = _recorded(folder, name, file, sha256)
             found[instance.sop_instance_uid] = instance
-    if not found:
+    if not found and not state.of("report-signed"):
         raise CaseError(
             "there is nothing to send: no archived DICOM image, no signed report. Select images "
             "(decision archive, select) that were written as .dcm, or send all outputs with --all"

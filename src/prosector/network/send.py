@@ -15,7 +15,7 @@ from prosector.case.folder import read_case, record
 from prosector.case.lock import locked
 from prosector.case.sessions import Session
 from prosector.case.state import CaseState
-from prosector.errors import NetworkError
+from prosector.errors import InputError, NetworkError
 from prosector.model.progress import Progress, silent
 from prosector.network.association import Broken
 from prosector.network.commitment import Commitment, ask_commitment
@@ -35,6 +35,7 @@ from prosector.network.journal import (
     resumed_journal,
 )
 from prosector.network.nodes import Node
+from prosector.network.report_objects import report_instances
 from prosector.network.store import NO_CONTEXT, store, words_of
 
 Audited = Callable[[str, Node, Sequence[Instance]], None]
@@ -116,18 +117,22 @@ def send_case(
     read_case(folder)
     with locked(folder / TRANSFERS / "send.lock", LOCK_S):
         fold_journals(folder, session)
-        selection = case_instances(folder, everything)
         state = read_case(folder)
         done = set() if again else kept(state, node)
-        result = Sent(node.name, notes=list(selection.notes))
-        pending = [i for i in selection.instances if i.key not in done]
-        result.earlier = len(selection.instances) - len(pending)
-        if pending:
-            journal = begin_journal(folder, node)
-            try:
-                _deliver(_Delivery(node, journal, patience, progress, _auditor(state, session)), pending, done, result)
-            finally:
-                fold_journals(folder, session)
+        result = Sent(node.name)
+        with tempfile.TemporaryDirectory(prefix="prosector-") as place:
+            report = _report(folder, state, Path(place), node, done, result)
+            selection = case_instances(folder, everything, report)
+            result.notes += selection.notes
+            pending = [i for i in selection.instances if i.key not in done]
+            result.earlier += len(selection.instances) - len(pending)
+            if pending:
+                journal = begin_journal(folder, node)
+                try:
+                    delivery = _Delivery(node, journal, patience, progress, _auditor(state, session))
+                    _deliver(delivery, pending, done, result)
+                finally:
+                    fold_journals(folder, session)
         _commit_case(folder, node, session, patience, result)
     return result
 
@@ -160,6 +165,22 @@ def send_files(
         _note(result, answer)
         journal.remove()
     return result
+
+
+def _report(
+    folder: Path, state: CaseState, place: Path, node: Node, done: set[tuple[str, str]], result: Sent
+) -> tuple[Instance, ...]:
+    """The objects of the signed report that are still to be sent; images go also where these cannot be made."""
+    ids = {row["id"] for row in receipts(state, node) if (row["sop_instance_uid"], row["sha256"]) in done}
+    try:
+        made = report_instances(folder, state, place, ids)
+    except InputError as error:
+        result.refused.append(("the signed report", f"it cannot be made into DICOM objects: {error}"))
+        return ()
+    if not made and (signed := state.last("report-signed")):
+        stem = f"reports/{signed.data['report']}-v{signed.data['version']}."
+        result.earlier += sum(name.startswith(stem) for name in ids)
+    return made
 
 
 @dataclass(frozen=True, slots=True)
