@@ -213,6 +213,25 @@ def test_long_tables_run_over_pages_and_repeat_their_head(report):
     assert all(f"length {n}\n" in "".join(pages) for n in range(120))
 
 
+@pytest.mark.parametrize(
+    ("words", "count"), [("Many words. " * 900, 900), ("\n".join(["Many lines."] * 200), 200), ("Many" + "x" * 3000, 1)]
+)
+def test_long_passages_run_over_pages_whole(report, words, count):
+    text = report.impression.model_copy(update={"text": words})
+    line = report.measurements[0].model_copy(update={"definition": "Said at length. " * 600})
+    long = report.model_copy(update={"impression": text, "measurements": (line,), "findings": (), "images": ()})
+    shown = "".join(pages_of(report_pdf(long, {})))
+    assert shown.count("Many") == count
+    assert shown.replace("\n", " ").count("Said") == 600
+
+
+@pytest.mark.parametrize("words", ["a\x00b\x0bc", "漢字 😀", "&lt;b> <i>un</b>closed & <img src=x>", " \n\n "])
+def test_strange_passages_break_nothing(report, words):
+    strange = report.model_copy(update={"impression": report.impression.model_copy(update={"text": words})})
+    assert report_pdf(strange, {}).startswith(b"%PDF")
+    assert "img" not in Page(report_html(strange, {})).tags
+
+
 def test_an_image_without_pixels_keeps_its_caption(report):
     lost = ImageLine(number=9, id="run-0001/turn.mp4", caption="A cine", file="", sha256="", value_sha256="ab" * 32)
     one = report.model_copy(update={"images": (lost,), "findings": ()})

@@ -230,7 +230,7 @@ def _passage(block: Passage) -> Flowable:
         return Paragraph(_lines(block.text), style_of(name))
     inside = [[Paragraph(_lines(block.text), style_of("written"))], [Paragraph(escape(block.credit), style_of("soft"))]]
     style = [("LINEBEFORE", (0, 0), (0, -1), 2.2, BAR), *padding(1, 1, 4 * mm, 0)]
-    return Grid(inside, colWidths=[WIDTH], style=style, spaceBefore=1.5 * mm, spaceAfter=2 * mm)
+    return Grid(inside, colWidths=[WIDTH], style=style, splitInRow=1, spaceBefore=1.5 * mm, spaceAfter=2 * mm)
 
 
 def _fields(block: Fields) -> Flowable:
@@ -243,7 +243,13 @@ def _fields(block: Fields) -> Flowable:
     for name, value in block.wide:
         style.append(("SPAN", (1, len(rows)), (3, len(rows))))
         rows.append([*_field(name, value), "", ""])
-    return Grid(rows, colWidths=[WIDTH * share for share in (0.17, 0.33, 0.17, 0.33)], style=style, spaceAfter=2 * mm)
+    return Grid(
+        rows,
+        colWidths=[WIDTH * share for share in (0.17, 0.33, 0.17, 0.33)],
+        style=style,
+        splitInRow=1,
+        spaceAfter=2 * mm,
+    )
 
 
 def _field(name: str, value: str) -> tuple[Flowable, Flowable]:
@@ -265,7 +271,7 @@ def _table(block: Table) -> Flowable:
         ("LINEBELOW", (0, 1), (-1, -1), 0.4, PALE),
     ]
     widths = [WIDTH * share for share in block.shares]
-    return Grid(rows, colWidths=widths, style=style, repeatRows=1, spaceBefore=1 * mm, spaceAfter=2.5 * mm)
+    return Grid(rows, colWidths=widths, style=style, repeatRows=1, splitInRow=1, spaceBefore=mm, spaceAfter=2.5 * mm)
 
 
 def _rows_of_pictures(block: Pictures, pictures: Mapping[int, bytes]) -> Iterator[Flowable]:
