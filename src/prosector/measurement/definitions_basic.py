@@ -128,7 +128,8 @@ ENCASEMENT = Definition(
     "encasement angle",
     "deg",
     "Degrees of the vessel's circumference, seen from the middle of its section, over which the lesion begins within "
-    "the contact tolerance outward of the lumen's border; the largest over all sections perpendicular to the vessel.",
+    "the contact tolerance outward of the lumen's border; the largest mean over three voxels along the vessel, "
+    "in sections perpendicular to it.",
 )
 ENCASED_LENGTH = Definition(
     "contact length along the vessel",
