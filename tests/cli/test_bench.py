@@ -25,7 +25,8 @@ def test_quick_run(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
         for picture in row.get("pictures", {}).values():
             assert (tmp_path / "out" / picture).stat().st_size > 200
         for who, like in row.get("compared", {}).items():
-            assert like.get("ssim", 1) > 0.8, (row["case"], who)
+            # an interactive frame is coarse by design; its error is held elsewhere
+            assert like.get("ssim", 1) > (0.6 if "interactive" in who else 0.8), (row["case"], who)
     rendered = {who for row in found["results"] for who in row["medians"]}
     assert (vtk_peers.FIXED_POINT in rendered) == vtk_peers.can_render()
     text = (tmp_path / "out" / "benchmarks.md").read_text()

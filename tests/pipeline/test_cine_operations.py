@@ -123,7 +123,7 @@ def test_every_kind_of_file_holds_the_frames(small_ct, result, tmp_path):
     assert [path.name for path in written] == ["turn.gif", "turn.dcm", "turn.frames", "turn.mp4"]
     read = pydicom.dcmread(tmp_path / "turn.dcm")
     np.testing.assert_array_equal(read.pixel_array, cine.frames)
-    assert read.SeriesDescription == "3D turning"
+    assert read.SeriesDescription == "3D turning cine"
     assert "A film of 4 frames at 12 per second" in read.DerivationDescription
     assert "turned by 360°" in read.DerivationDescription
     assert "slab" not in read.DerivationDescription
