@@ -147,7 +147,7 @@ def _smoothed(mask: Array, among: Array | None = None) -> Array:
         soft /= np.maximum(
             ndimage.gaussian_filter(among.astype(np.float32), SMOOTHING_VOXELS, mode="nearest", truncate=3), 1e-3
         )
-    return np.where(mask, np.clip(soft, 0.52, 1), np.clip(soft, 0, 0.48)).astype(np.float32)
+    return np.asarray(np.where(mask, np.clip(soft, 0.52, 1), np.clip(soft, 0, 0.48)), dtype=np.float32)
 
 
 def _from_values(values: Array, mask: Array, others: Array, geometry: Geometry, start: tuple[int, int, int]) -> Filling:
