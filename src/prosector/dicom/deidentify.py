@@ -24,10 +24,10 @@ from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag
-from pydicom.uid import UID, UID_dictionary
+from pydicom.uid import UID
 
 from prosector.atomic import atomic_path
-from prosector.dicom.deidentify_search import Identity
+from prosector.dicom.deidentify_search import Identity, is_standard
 from prosector.dicom.header import Header
 from prosector.dicom.scan import scan
 from prosector.dicom.uids import IMPLEMENTATION_CLASS_UID, derived_uid
@@ -316,7 +316,7 @@ class _Cleaner:
             del data[element.tag]
         elif not element.is_empty and not (not code and element.keyword.endswith(ENCODING_UIDS)):
             values = [element.value] if isinstance(element.value, str) else list(element.value)
-            new = [v if str(v) in UID_dictionary else UID(self.names.uid(str(v))) for v in values]
+            new = [v if is_standard(str(v)) else UID(self.names.uid(str(v))) for v in values]
             element.value = new[0] if len(new) == 1 else new
 
     def _shift(self, element: DataElement) -> None:
@@ -378,7 +378,7 @@ def _renew_meta(data: Dataset) -> None:
     meta.TransferSyntaxUID = data.file_meta.TransferSyntaxUID
     meta.ImplementationClassUID = UID(IMPLEMENTATION_CLASS_UID)
     data.file_meta = meta
-    data.preamble = b"\0" * 128  # type: ignore[attr-defined]
+    data.preamble = b"\0" * 128
 
 
 def _read(header: Header) -> Dataset:

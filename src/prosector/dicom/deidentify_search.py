@@ -16,7 +16,7 @@ from typing import Any
 import pydicom
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
-from pydicom.uid import UID_dictionary
+from pydicom.uid import UID
 
 SHORTEST_WORD = 3
 """Parts of names with fewer letters are no sign of anybody."""
@@ -78,7 +78,7 @@ class Identity:
 
     def add_uid(self, uid: str) -> None:
         """Add a UID, unless the standard defines it."""
-        if len(uid) >= SHORTEST_BYTES and uid not in UID_dictionary:
+        if len(uid) >= SHORTEST_BYTES and not is_standard(uid):
             self.uids.add(uid)
 
     def merge(self, other: Identity) -> None:
@@ -127,6 +127,11 @@ class Identity:
                 self.add_id(value)
             elif element.keyword.endswith(("InstanceUID", "FrameOfReferenceUID")):
                 self.add_uid(value)
+
+
+def is_standard(uid: str) -> bool:
+    """Whether the DICOM standard defines a UID, so that it names no patient's object."""
+    return bool(UID(uid).name != uid)
 
 
 def leaks(folder: Path, identity: Identity) -> tuple[str, ...]:
