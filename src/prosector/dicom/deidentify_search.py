@@ -24,7 +24,11 @@ SHORTEST_ID = 4
 SHORTEST_BYTES = 6
 """Shorter strings turn up in pixels and compressed bytes by chance."""
 
-OWN_WORDS = frozenset({"de", "identified", "removed", "prosector", "made", "up"})
+NOBODY = frozenset(
+    {"de", "identified", "removed", "prosector", "made", "up", "none", "null", "unknown", "anonymous", "anonymized",
+     "anonymised", "patient", "name"}
+)  # fmt: skip
+"""Words in the place of names that name nobody: our own, and those of others who removed a name."""
 IDS = frozenset(
     {
         "PatientID",
@@ -68,12 +72,12 @@ class Identity:
     def add_name(self, name: str) -> None:
         """Add the parts of a person's name."""
         parts = re.split(r"[\W_]+", name.casefold())
-        self.words.update(p for p in parts if len(p) >= SHORTEST_WORD and not p.isdigit() and p not in OWN_WORDS)
+        self.words.update(p for p in parts if len(p) >= SHORTEST_WORD and not p.isdigit() and p not in NOBODY)
 
     def add_id(self, text: str) -> None:
         """Add an identifier, where it is long enough to be one."""
         text = text.strip().casefold()
-        if len(text) >= SHORTEST_ID and text not in OWN_WORDS:
+        if len(text) >= SHORTEST_ID and text not in NOBODY:
             self.ids.add(text)
 
     def add_uid(self, uid: str) -> None:
@@ -104,10 +108,10 @@ class Identity:
             return self.in_bytes(element.value)
         return any(self._in_value(str(v), element.VR) for v in _values(element))
 
-    def in_bytes(self, data: bytes) -> bool:
-        """Whether raw bytes hold a name or identifier that is long enough not to be there by chance."""
+    def in_bytes(self, data: bytes, spare: frozenset[str] = frozenset()) -> bool:
+        """Whether raw bytes hold a name (not of ``spare``) or identifier too long to be there by chance."""
         low = data.lower()
-        needles = (n for n in (*self.words, *self.ids, *self.uids) if len(n) >= SHORTEST_BYTES)
+        needles = (n for n in (*(self.words - spare), *self.ids, *self.uids) if len(n) >= SHORTEST_BYTES)
         return any(n.encode() in low or n.encode("utf-16-le") in low for n in needles)
 
     def _in_value(self, text: str, vr: str) -> bool:
@@ -170,10 +174,11 @@ def _dicom_holds(data: bytes, identity: Identity) -> bool:
         bulk = [read[name].value for name in BULK if name in read]
         if any(identity.in_element(e) for part in parts for e in part.iterall() if e.keyword not in BULK):
             return True
+        coded = " ".join(str(v) for e in read.iterall() if e.VR == "CS" for v in _values(e)).casefold()
     rest = data
     for value in bulk:
-        rest = rest.replace(value, b"")
-    return identity.in_bytes(rest)
+        rest = rest.replace(value, b"") if value else rest
+    return identity.in_bytes(rest, frozenset(re.split(r"[\W_]+", coded)))  # a phantom may be called HEAD
 
 
 def _png_texts(data: bytes) -> Iterator[str]:
