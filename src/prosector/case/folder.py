@@ -34,7 +34,9 @@ ANCHORS = "anchors"
 """Folders of a case; the log names every file in them with its sha256."""
 
 
-def create_case(folder: str | Path, workstation: Mapping[str, Any] | None = None) -> Path:
+def create_case(
+    folder: str | Path, workstation: Mapping[str, Any] | None = None, origin: Mapping[str, Any] | None = None
+) -> Path:
     """Begin a case in a new or empty folder; sources are added by :func:`prosector.case.source.add_source`.
 
     Parameters
@@ -43,6 +45,8 @@ def create_case(folder: str | Path, workstation: Mapping[str, Any] | None = None
     workstation : mapping, optional
         What is known of this workstation beyond what the system says: ``id``, ``manufacturer``, ``model``,
         ``serial``, ``cleared``.
+    origin : mapping, optional
+        What the case was made from, where that is another one.
 
     Returns
     -------
@@ -69,6 +73,7 @@ def create_case(folder: str | Path, workstation: Mapping[str, Any] | None = None
         "salt": os.urandom(16).hex(),
         "software": {"name": "Prosector", "version": __version__, "build_sha256": build_sha256()},
         "workstation": {**_this_workstation(), **(workstation or {})},
+        **({"origin": dict(origin)} if origin else {}),
     }
     with locked(folder / LOCK):
         _append(folder, (), "case-created", data, (), None)

@@ -57,6 +57,8 @@ def add_source(
     given = {name: value for name, value in (load or {}).items() if value is not None}
     volume = read_volume(path, progress=progress, **given)
     data = _identity(state, Path(path).resolve(), volume, given, progress)
+    if Path(path).resolve().is_relative_to(Path(folder).resolve()):  # such a case can be moved
+        data["path"] = Path(path).resolve().relative_to(Path(folder).resolve()).as_posix()
     for other in state.of("source-added"):
         if other.data["identity_sha256"] != data["identity_sha256"]:
             raise CaseError("this series is of another patient than the case's source: (0010,0020), (0010,0010)")
@@ -81,7 +83,7 @@ def read_source(folder: str | Path, progress: Progress = silent, event: Event | 
     if not added:
         raise CaseError("the case has no source yet: prosector case create --series PATH")
     data = (event or added[0]).data
-    volume = read_volume(data["path"], progress=progress, **data["load"])
+    volume = read_volume(Path(folder) / data["path"], progress=progress, **data["load"])
     found = digest(volume)
     if found != data["volume_sha256"]:
         raise CaseError(
@@ -91,11 +93,14 @@ def read_source(folder: str | Path, progress: Progress = silent, event: Event | 
     return volume
 
 
-def changed_files(event: Event, progress: Progress = silent) -> tuple[str, ...]:
-    """What differs between a source's files now and as they were recorded: one line for each."""
+def changed_files(event: Event, progress: Progress = silent, folder: Path = Path()) -> tuple[str, ...]:
+    """What differs between a source's files now and as they were recorded: one line for each.
+
+    ``folder`` is the case, for a source that lies in it.
+    """
     data = event.data
     try:
-        now = dict(_hashes(Path(data["path"]), data["series_uid"], data["instances"], progress))
+        now = dict(_hashes(folder / data["path"], data["series_uid"], data["instances"], progress))
     except (OSError, ValueError, CaseError) as error:
         return (f"the source cannot be read: {type(error).__name__}",)
     then = {row["name"]: row["sha256"] for row in data["files"]}

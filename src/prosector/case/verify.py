@@ -86,7 +86,7 @@ def verify_case(
         () if witness else ("this workstation has not written to the case: it cannot tell whether its end was cut",)
     )
     checks = [Check("chain", faults, (*(torn if content.torn else ()), *unknown)), *_signed(state)]
-    checks += [_sources(state, progress), _files(folder, state)]
+    checks += [_sources(folder, state, progress), _files(folder, state)]
     checks += [Check("reports", reports_of(folder, state)), Check("anchors", *anchors_of(folder, state))]
     if replay:
         checks.append(_replayed(folder, state, progress))
@@ -154,9 +154,9 @@ def _second(utc: str) -> str:
     return datetime.fromisoformat(utc).replace(microsecond=0).isoformat(timespec="seconds")
 
 
-def _sources(state: CaseState, progress: Progress) -> Check:
+def _sources(folder: Path, state: CaseState, progress: Progress) -> Check:
     added = state.of("source-added")
-    wrong = [f"event {e.number}: {what}" for e in added for what in changed_files(e, progress)]
+    wrong = [f"event {e.number}: {what}" for e in added for what in changed_files(e, progress, folder)]
     return Check("source", tuple(wrong), () if added else ("the case has no source yet",))
 
 

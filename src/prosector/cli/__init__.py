@@ -32,6 +32,7 @@ COMMANDS = {
     "report": "draft, sign, amend and show the report of a case",
     "send": "send a case, or files, to an archive (PACS), with receipts",
     "fetch": "find a study in an archive and bring it",
+    "deidentify": "copy a series or a case without who it is about",
     "datasets": "list and fetch public series",
     "phantom": "compute the scan of a test object of which every number is known",
     "verify-accuracy": "measure test objects against the truth: the acceptance test",
