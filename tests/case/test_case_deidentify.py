@@ -52,7 +52,8 @@ def case(tmp_path, series, doctor):
     wrong = decide(folder, doctor, "archive", "reject", ["run-0001/mip.dcm"])
     write_text_field(folder, doctor, "impression", "Frau Zwetschgenbaum is well.")
     correct(folder, doctor, wrong.number, "Ada mistook it")
-    record(folder, "order-recorded", {"orderer": {"name": "Orderer Omega", "npi": ""}, "date": "20240501"}, session=doctor)
+    order = {"orderer": {"name": "Orderer Omega", "npi": ""}, "date": "20240501"}
+    record(folder, "order-recorded", order, session=doctor)
     return folder
 
 
