@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from prosector.acceptance.values import Acceptance, Row
+from prosector.model.measurement import UNIT_WORDS
 
 
 def to_json(test: Acceptance) -> dict[str, Any]:
@@ -106,5 +107,4 @@ def shown(value: float, unit: str) -> str:
     """A number as the table writes it."""
     if not math.isfinite(value):
         return "–"
-    names = {"mm3": "mm³", "mm2": "mm²", "deg": "°", "1": ""}
-    return f"{value:.{1 if unit == 'mm3' else 3}f} {names.get(unit, unit)}".strip()
+    return f"{value:.{1 if unit == 'mm3' else 3}f} {UNIT_WORDS.get(unit, unit)}".strip()

@@ -13,6 +13,7 @@ from prosector.atomic import require_writable
 from prosector.cli.console import PATH, Chosen, asked_on_the_command_line, progress_bar, source_options, told
 from prosector.cli.given import GivenLabels, answered, given_option, load_given, recipe_for
 from prosector.errors import ParameterError, UsageError
+from prosector.model.measurement import UNIT_WORDS
 from prosector.model.recipe import SOURCE, Recipe, Step
 from prosector.pipeline.operations import OPERATIONS
 
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
 
 WHAT = tuple(name.removeprefix("measure-") for name in OPERATIONS if name.startswith("measure-"))
 """What can be measured: the operations called ``measure-…``."""
-
-UNIT_WORDS = {"[hnsf'U]": "HU", "mm2": "mm²", "mm3": "mm³", "deg": "°", "1": "", "[hnsf'U].mm3": "HU·mm³"}
-"""UCUM as a reader writes it."""
 
 
 def _point(text: str) -> tuple[float, float, float]:

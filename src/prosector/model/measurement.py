@@ -14,6 +14,18 @@ from prosector.model.structures import Code
 Point = tuple[float, float, float]
 """A place in LPS millimetres."""
 
+UNIT_WORDS = {
+    "[hnsf'U]": "HU",
+    "[hnsf'U].mm3": "HU·mm³",
+    "mm2": "mm²",
+    "mm3": "mm³",
+    "cm2": "cm²",
+    "cm3": "cm³",
+    "deg": "°",
+    "1": "",
+}
+"""UCUM as people read it; units that are not here read as they are."""
+
 
 @dataclass(frozen=True, slots=True)
 class Definition:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from prosector.atomic import atomic_path
 from prosector.errors import EmptyResultError, UsageError
-from prosector.model.measurement import Curve, Measurement, Measurements
+from prosector.model.measurement import UNIT_WORDS, Curve, Measurement, Measurements
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,9 +23,6 @@ SIZE_INCHES = (9.0, 3.4)
 
 MOST_CURVES = 12
 """More would not be legible on one page."""
-
-UNIT_WORDS = {"[hnsf'U]": "HU", "mm2": "mm²", "mm3": "mm³", "deg": "°", "1": "", "[hnsf'U].mm3": "HU·mm³"}
-"""UCUM as a reader writes it."""
 
 _COLORS = ("#1f5a96", "#c8501e", "#2f7d4f", "#7a4fa0", "#8a6d1f", "#30808a")
 _MARKS = ("mean value", "median value", "5th percentile value", "95th percentile value")

@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from prosector.model.digest import digest
-from prosector.model.measurement import Measurement
+from prosector.model.measurement import UNIT_WORDS, Measurement
 from prosector.report.document import MeasurementLine
 from prosector.report.work import Work
-
-UNIT_SIGNS = {"mm2": "mm²", "mm3": "mm³", "cm2": "cm²", "cm3": "cm³", "deg": "°", "[hnsf'U]": "HU", "1": "", "ml": "ml"}
-"""UCUM to what people read; units that are not here read as they are."""
 
 LARGE = 10_000.0
 LARGER = {"mm3": ("ml", 1000.0), "mm2": ("cm2", 100.0)}
@@ -54,7 +51,7 @@ def number_with_unit(value: float, uncertainty: float | None, unit: str) -> str:
     if abs(value) >= LARGE and unit in LARGER:
         unit, part = LARGER[unit]
         return number_with_unit(value / part, None if uncertainty is None else uncertainty / part, unit)
-    sign = UNIT_SIGNS.get(unit, unit)
+    sign = UNIT_WORDS.get(unit, unit)
     if uncertainty is None:
         return f"{value:.4g} {sign}".strip()
     digits = 0
